@@ -1,0 +1,16 @@
+//! The rules, a file for each subject matter. Each file hands over its rules by `all()`.
+
+mod exit_codes;
+mod issue_session;
+mod together;
+
+use crate::rule::Rule;
+use crate::verdict::Outcome;
+
+pub(crate) fn all() -> Outcome<Vec<Rule>> {
+    let mut rules = Vec::new();
+    rules.extend(exit_codes::all());
+    rules.extend(issue_session::all());
+    rules.extend(together::all());
+    Ok(rules)
+}
