@@ -163,3 +163,6 @@ fn own_umask() -> u32 {
             .unwrap_or(u32::MAX)
     })
 }
+
+#[cfg(test)]
+mod tests;

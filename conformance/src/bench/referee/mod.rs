@@ -212,3 +212,6 @@ impl Drop for Referee {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
