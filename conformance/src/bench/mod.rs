@@ -149,6 +149,13 @@ impl Address for Referee {
     }
 }
 
+/// Whether a running server has the mock's control routes.
+pub(crate) fn has_control_routes(url: &str, ca_file: Option<&std::path::Path>) -> Outcome<bool> {
+    let endpoint = call::Endpoint::parse(url.trim_end_matches('/'), ca_file)?;
+    let ready = Call::new(endpoint, "GET", "/__mock/ready", Evidence::default()).send()?;
+    Ok(ready.status() == 200 && ready.json()["event"] == "ready")
+}
+
 /// Our own file creation mask, where the system tells it without changing it.
 fn own_umask() -> u32 {
     static MASK: OnceLock<u32> = OnceLock::new();

@@ -96,7 +96,7 @@ impl<'b> Run<'b> {
     pub fn flag(mut self, flag: &str, value: impl AsRef<OsStr>) -> Self {
         match self.args.iter().position(|arg| arg == flag) {
             Some(at) if at + 1 < self.args.len() => {
-                value.as_ref().clone_into(&mut self.args[at + 1])
+                value.as_ref().clone_into(&mut self.args[at + 1]);
             }
             _ => self.args.extend([flag.into(), value.as_ref().to_owned()]),
         }
