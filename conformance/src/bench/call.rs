@@ -12,7 +12,7 @@ use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use serde_json::Value;
 use url::Url;
 
-use super::contract;
+use super::contract::{self, Generation};
 use super::evidence::{Evidence, shown};
 use super::http::{Headers, Request, Response, Wire};
 use crate::verdict::{Outcome, Reason, expect_eq, fail};
@@ -25,6 +25,7 @@ pub(crate) struct Endpoint {
     port: u16,
     pub(crate) prefix: String,
     ca_file: Option<PathBuf>,
+    pub(crate) generation: Generation,
 }
 
 /// Long enough for any honest answer; a server that needs longer has hung.
@@ -41,6 +42,7 @@ impl Endpoint {
             port: parsed.port_or_known_default().unwrap_or_default(),
             prefix: parsed.path().trim_end_matches('/').to_owned(),
             ca_file: ca_file.map(Path::to_path_buf),
+            generation: Generation::default(),
         })
     }
 
@@ -193,7 +195,8 @@ impl Call {
                 shown(&response.body),
             ));
         }
-        Ok(Exchange { prefix: self.endpoint.prefix, request: self.request, response })
+        let Endpoint { prefix, generation, .. } = self.endpoint;
+        Ok(Exchange { prefix, generation, request: self.request, response })
     }
 }
 
@@ -202,6 +205,8 @@ impl Call {
 pub struct Exchange {
     /// What stands before `/v1` in the request path.
     pub prefix: String,
+    /// The contract it is judged by.
+    pub generation: Generation,
     pub request: Request,
     pub response: Response,
 }

@@ -15,6 +15,7 @@ use tempfile::TempDir;
 use super::Address;
 pub use super::call::Exchange;
 use super::call::{Call, Endpoint};
+use super::contract::Generation;
 use super::evidence::{Evidence, shown};
 use super::process;
 use super::world::{Family, Identity, PROJECT_ID, RESOURCE_ID};
@@ -25,11 +26,23 @@ use crate::verdict::{Outcome, Reason, broken, expect_eq, fail, skip};
 #[derive(Debug, Clone, Default)]
 pub struct ServerOptions {
     pub args: Vec<String>,
+    /// Passed on as `--contract` where it is not the default.
+    pub generation: Generation,
 }
 
 impl ServerOptions {
     pub fn with(args: &[&str]) -> Self {
-        Self { args: args.iter().map(|arg| (*arg).to_owned()).collect() }
+        let args = args.iter().map(|arg| (*arg).to_owned()).collect();
+        Self { args, generation: Generation::default() }
+    }
+
+    /// A server that speaks that generation of the contract, and is judged by it.
+    pub fn speaking(generation: Generation) -> Self {
+        Self { args: Vec::new(), generation }
+    }
+
+    fn is_default(&self) -> bool {
+        self.args.is_empty() && self.generation == Generation::default()
     }
 }
 
@@ -57,7 +70,7 @@ impl Server {
         match &target.server {
             None => skip("a server to judge"),
             Some(ServerTarget::Spawn(program)) => Self::spawn(target, program, options, evidence),
-            Some(ServerTarget::Running(_)) if !options.args.is_empty() => {
+            Some(ServerTarget::Running(_)) if !options.is_default() => {
                 skip("a server the harness starts itself")
             }
             Some(ServerTarget::Running(running)) => {
@@ -92,6 +105,7 @@ impl Server {
             .args(["--port", "0", "--output", "json", "--seed"])
             .arg(target.settings.seed.to_string())
             .args(&options.args)
+            .args(["--contract", options.generation.name()])
             .env_clear()
             .env("TMPDIR", dir.path())
             .env("HOME", dir.path())
@@ -125,6 +139,7 @@ impl Server {
             return fail("the ready line", "a member `http`", line);
         };
         server.base = Endpoint::parse(http, None)?;
+        server.base.generation = options.generation;
         server.https = ready["https"].as_str().map(str::to_owned);
         server.ca_file = ready["ca_file"].as_str().map(PathBuf::from);
         Ok(server)

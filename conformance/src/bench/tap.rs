@@ -130,6 +130,7 @@ fn relay(socket: TcpStream, shared: &Shared) {
         ));
         let exchange = Exchange {
             prefix: shared.upstream.prefix.clone(),
+            generation: shared.upstream.generation,
             request,
             response: response.clone(),
         };
