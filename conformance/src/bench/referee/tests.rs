@@ -136,3 +136,21 @@ fn https_is_trusted_by_our_ca_and_by_no_other() {
         assert_eq!(referee.connections().unwrap(), 1);
     }
 }
+
+#[test]
+fn every_scenario_of_the_fixtures_can_be_played() {
+    let names = Scenario::names();
+    assert!(names.len() > 50, "{} scenarios", names.len());
+    let request = Request {
+        method: "POST".into(),
+        path: PATH.into(),
+        body: br#"{"kind":"ssh","resource_id":"r","target":{"ssh":{"user":"ops"}}}"#.to_vec(),
+        ..Request::default()
+    };
+    for name in names {
+        let scenario = Scenario::load(&name).unwrap();
+        assert_eq!(scenario.name, name);
+        assert_eq!(scenario.expect.len(), 3, "{name}");
+        super::play::prepare(&Arc::new(scenario.answer), &request, Some(&name)).unwrap();
+    }
+}
