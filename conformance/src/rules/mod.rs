@@ -2,7 +2,10 @@
 
 mod exit_codes;
 mod issue_session;
+mod order;
+mod scene;
 mod together;
+mod usage;
 
 use crate::rule::Rule;
 use crate::verdict::Outcome;
@@ -11,6 +14,8 @@ pub(crate) fn all() -> Outcome<Vec<Rule>> {
     let mut rules = Vec::new();
     rules.extend(exit_codes::all());
     rules.extend(issue_session::all());
+    rules.extend(order::all());
     rules.extend(together::all());
+    rules.extend(usage::all());
     Ok(rules)
 }
