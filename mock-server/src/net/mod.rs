@@ -7,6 +7,10 @@
 mod connection;
 mod script;
 mod serve;
+#[cfg(test)]
+pub(crate) mod stand;
+#[cfg(test)]
+mod tests;
 
 pub use connection::Peer;
 pub use script::{Script, Step};

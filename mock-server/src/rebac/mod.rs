@@ -7,6 +7,8 @@
 mod caveat;
 mod model;
 mod search;
+#[cfg(test)]
+mod tests;
 mod tuple;
 
 pub use caveat::Caveat;

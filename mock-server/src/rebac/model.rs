@@ -204,6 +204,17 @@ impl Model {
         self.rewrites.get(kind)?.get(&node.relation).map(Vec::as_slice)
     }
 
+    /// Whether some permission of the object's type follows this relation to another object.
+    pub(super) fn is_arrow(&self, node: Node) -> bool {
+        let kind = type_of(self.objects.name(node.object));
+        self.rewrites.get(kind).is_some_and(|by_permission| {
+            by_permission
+                .values()
+                .flatten()
+                .any(|term| matches!(term, Term::Arrow { via, .. } if *via == node.relation))
+        })
+    }
+
     pub(super) fn stated_relations(&self, object: Id) -> &[Id] {
         self.stated.get(&object).map_or(&[], Vec::as_slice)
     }

@@ -178,9 +178,10 @@ impl<'a> Walk<'a> {
             if let Some(end) = self.follow_edges(next, node) {
                 return Some(end);
             }
-            // An object named as a subject is something this one belongs to: its project, say.
-            // Subjects that are people have no relations stated on them, and end the walk there.
-            if let Some(edges) = self.model.edges.get(&node) {
+            // What a permission reaches through an arrow is what the object belongs to.
+            if self.model.is_arrow(node)
+                && let Some(edges) = self.model.edges.get(&node)
+            {
                 for (owner, _) in &edges.direct {
                     self.visit_stated(*owner, Some(next));
                 }

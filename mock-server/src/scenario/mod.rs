@@ -5,9 +5,13 @@
 //! any number of clients can use it side by side.
 
 mod file;
+mod fill;
 mod library;
 mod play;
+#[cfg(test)]
+mod played;
 
 pub use file::Scenario;
+pub use fill::Occasion;
 pub use library::{NotFound, find, names};
-pub use play::{Issued, Occasion, Unplayable, answer};
+pub use play::{Issued, Unplayable, answer};

@@ -16,21 +16,12 @@ use serde_json::Value;
 
 use super::Scenario;
 use super::file::{Answer, Content, Drip, Encoding, Framing, Length, Phase};
+use super::fill::Occasion;
+use super::fill::{filled, patched};
 use crate::net::{Script, Step};
 
 /// An endless body goes out in blocks of about this size.
 const BLOCK: usize = 16 * 1024;
-
-/// What the request at hand says, where it says it; empty where it does not.
-#[derive(Debug, Clone, Copy)]
-pub struct Occasion<'a> {
-    /// The path of the request.
-    pub instance: &'a str,
-    pub project_id: &'a str,
-    pub resource_id: &'a str,
-    pub session_id: &'a str,
-    pub kind: &'a str,
-}
 
 /// The honest answer that some scenarios depart from.
 #[derive(Debug, Clone)]
@@ -308,53 +299,4 @@ fn chunk(bytes: &[u8]) -> Vec<u8> {
 fn gzip(bytes: &[u8]) -> Result<Vec<u8>, String> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
     encoder.write_all(bytes).and_then(|()| encoder.finish()).map_err(|error| error.to_string())
-}
-
-fn patched(mut body: Value, patch: &[Value], occasion: &Occasion<'_>) -> Result<Vec<u8>, String> {
-    for operation in patch {
-        let operation = serde_json::from_value(filled(operation, occasion))
-            .map_err(|error| error.to_string())?;
-        json_patch::patch(&mut body, &[operation]).map_err(|error| error.to_string())?;
-    }
-    serde_json::to_vec(&body).map_err(|error| error.to_string())
-}
-
-/// The document with the placeholders of its strings filled in.
-fn filled(document: &Value, occasion: &Occasion<'_>) -> Value {
-    match document {
-        Value::String(text) if text.contains('{') => Value::String(fill(text, occasion)),
-        Value::Array(items) => items.iter().map(|item| filled(item, occasion)).collect(),
-        Value::Object(members) => members
-            .iter()
-            .map(|(name, value)| (name.clone(), filled(value, occasion)))
-            .collect::<serde_json::Map<_, _>>()
-            .into(),
-        other => other.clone(),
-    }
-}
-
-/// One pass over the text, so that what is filled in is never itself taken for a placeholder.
-fn fill(text: &str, occasion: &Occasion<'_>) -> String {
-    let known = [
-        ("{instance}", occasion.instance),
-        ("{project_id}", occasion.project_id),
-        ("{resource_id}", occasion.resource_id),
-        ("{session_id}", occasion.session_id),
-        ("{kind}", occasion.kind),
-    ];
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(at) = rest.find('{') {
-        out.push_str(&rest[..at]);
-        rest = &rest[at..];
-        if let Some((name, value)) = known.iter().find(|(name, _)| rest.starts_with(name)) {
-            out.push_str(value);
-            rest = &rest[name.len()..];
-        } else {
-            out.push('{');
-            rest = &rest[1..];
-        }
-    }
-    out.push_str(rest);
-    out
 }
