@@ -24,7 +24,8 @@ pub(crate) enum Format {
 /// Writes what a command has to say.
 pub(crate) struct Output {
     format: Format,
-    /// In json and yaml a failed run's stderr is one document, so remarks wait for success.
+    /// Remarks wait until the outcome is known: an error comes before what was done about it, and
+    /// in json and yaml the stderr of a failed run is that one document.
     held_back: RefCell<Vec<String>>,
 }
 
@@ -71,24 +72,21 @@ impl Output {
         self.payload(encode(self.format, value).as_bytes())
     }
 
-    /// A remark about a run that goes on.
+    /// A remark about how the run went.
     pub(crate) fn note(&self, text: &str) {
-        self.remark(format!("note: {text}\n"));
+        self.held_back.borrow_mut().push(format!("note: {text}\n"));
     }
 
-    /// A remark about something dangerous.
+    /// A remark about something dangerous that is about to happen.
     pub(crate) fn warning(&self, text: &str) {
-        self.remark(format!("warning: {text}\n"));
-    }
-
-    fn remark(&self, line: String) {
+        let line = format!("warning: {text}\n");
         match self.format {
             Format::Text => stderr(&line),
             Format::Json | Format::Yaml => self.held_back.borrow_mut().push(line),
         }
     }
 
-    /// The run has succeeded: remarks held back until now may be seen.
+    /// Shows the remarks so far: the run has succeeded, or hands the terminal to somebody else.
     pub(crate) fn release_remarks(&self) {
         for line in self.held_back.take() {
             stderr(&line);
@@ -114,7 +112,8 @@ impl Output {
             if let Some(hint) = hint {
                 text.push_str(&format!("hint: {hint}\n"));
             }
-            return stderr(&text);
+            stderr(&text);
+            return self.release_remarks();
         }
         let document = ErrorDocument {
             error: ErrorBody {

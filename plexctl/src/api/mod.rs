@@ -301,7 +301,7 @@ fn io_error(operation: &'static str, error: &io::Error) -> Error {
 fn tls(operation: &'static str, error: &rustls::Error) -> Error {
     let (why, hint) = match error {
         rustls::Error::InvalidCertificate(fault) => match fault {
-            CertificateError::UnknownIssuer => (
+            CertificateError::UnknownIssuer | CertificateError::BadSignature => (
                 "the server's certificate is signed by an unknown authority",
                 Some("trust its authority with --ca-file PEM or PLEXSPHERE_CA_FILE"),
             ),

@@ -63,9 +63,13 @@ impl ServerCertVerifier for LazyVerifier {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        let unknown = rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer);
+        // An authority that was made anew under its old name fails by the signature.
+        let is_foreign = |error: &rustls::Error| {
+            use CertificateError::{BadSignature, UnknownIssuer};
+            matches!(error, rustls::Error::InvalidCertificate(UnknownIssuer | BadSignature))
+        };
         let ask = |verifier: Option<&Arc<WebPkiServerVerifier>>| match verifier {
-            None => Err(unknown.clone()),
+            None => Err(CertificateError::UnknownIssuer.into()),
             Some(verifier) => verifier.verify_server_cert(
                 end_entity,
                 intermediates,
@@ -77,7 +81,7 @@ impl ServerCertVerifier for LazyVerifier {
         // Any other verdict than "not signed by these" is final: a certificate that the given
         // authority signed for another name is not looked up elsewhere.
         match ask(self.given.as_ref()) {
-            Err(error) if error == unknown => ask(self.system()),
+            Err(error) if is_foreign(&error) => ask(self.system()),
             verdict => verdict,
         }
     }

@@ -111,25 +111,28 @@ pub(crate) struct Issued {
 impl Issued {
     /// Reads a body. The error never quotes it: it holds a token.
     pub(crate) fn read(body: &[u8], kind: Kind) -> Result<Self, Error> {
-        let raw: IssuedSession<'_> = serde_json::from_slice(body).map_err(|error| {
-            let why = match error.classify() {
-                serde_json::error::Category::Eof => "the JSON ends too early",
-                serde_json::error::Category::Data => "the JSON is not an issued session",
-                _ => "not JSON",
-            };
-            Error::Answer { operation: super::ISSUE, why: why.to_owned() }
-        })?;
+        let unusable = |why: &str| Error::Answer { operation: super::ISSUE, why: why.to_owned() };
+        let raw: IssuedSession<'_> =
+            serde_json::from_slice(body).map_err(|error| match error.classify() {
+                serde_json::error::Category::Eof => unusable("the JSON ends too early"),
+                serde_json::error::Category::Data => unusable("the JSON is not an issued session"),
+                _ => unusable("not JSON"),
+            })?;
+        // serde would also take an array, member after member.
+        if !is_object(body) {
+            return Err(unusable("the JSON is not an issued session"));
+        }
         let session_id = member("session_id", raw.session_id)
             .and_then(|text| parse_id(&text).ok_or_else(|| "session_id is not a UUID".to_owned()));
         let mut disagreement = None;
         let mut issued_at = None;
         if let Some(inner) = raw.session.filter(|inner| inner.get() != "null") {
             match serde_json::from_str::<Session>(inner.get()) {
-                Err(_) => disagreement = Some("its session member is malformed".to_owned()),
-                Ok(session) => {
+                Ok(session) if is_object(inner.get().as_bytes()) => {
                     disagreement = session.disagreement(kind, session_id.as_ref().ok());
                     issued_at = session.issued_at.and_then(|at| at.as_str().map(str::to_owned));
                 }
+                _ => disagreement = Some("its session member is malformed".to_owned()),
             }
         }
         Ok(Self {
@@ -154,6 +157,10 @@ impl Session {
         }
         None
     }
+}
+
+fn is_object(json: &[u8]) -> bool {
+    json.trim_ascii_start().first() == Some(&b'{')
 }
 
 fn parse_id(text: &str) -> Option<Uuid> {
@@ -212,6 +219,7 @@ mod tests {
             (r#"{"kind":"ssh"}"#.to_owned(), false),
             (r#"{"id":"0190a8b8-0000-7fff-8fff-ffffffffffff","kind":"ssh"}"#.to_owned(), false),
             ("[]".to_owned(), false),
+            (format!(r#"["{ID}","ssh",null]"#), false),
             ("\"x\"".to_owned(), false),
         ] {
             let body = format!(r#"{{"session_id":"{ID}","session":{session}}}"#);

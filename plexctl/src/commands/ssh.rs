@@ -9,7 +9,7 @@ use crate::endpoint::is_fingerprint;
 use crate::error::Error;
 use crate::local::ssh_client::{self, Run};
 use crate::names::Checks;
-use crate::output::Output;
+use crate::output::{Format, Output};
 use crate::session::{self, Ask};
 use crate::{env, process};
 
@@ -107,6 +107,9 @@ pub(crate) fn run(args: &Args, persistent: &Persistent, output: &Output) -> Resu
         pin: args.host_key_fingerprint.as_deref(),
         pass_exit_status: args.pass_exit_status,
     };
+    if output.format() == Format::Text {
+        output.release_remarks();
+    }
     // Once ssh has run, the session is the server's to end: the token is spent.
     run.start().map_err(|error| match error {
         Error::SshExec { .. } => session.abandon(error),
