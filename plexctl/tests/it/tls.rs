@@ -93,8 +93,16 @@ fn a_useless_authority_file_is_a_usage_error() {
 
 #[test]
 fn plain_http_behind_an_https_url_is_named() {
-    let server = crate::stage::Server::start(vec![crate::stage::Play::HangUp]);
-    let port = server.url.rsplit_once(':').unwrap().1.parse().unwrap();
-    let (code, _) = run(port, "localhost", None);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            drop(stream.read(&mut [0; 4096]));
+            drop(stream.write_all(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n"));
+        }
+    });
+    let (code, stderr) = run(port, "localhost", None);
     assert_eq!(code, 1);
+    assert!(stderr.contains("does not speak tls") && stderr.contains("http://"), "{stderr}");
 }
