@@ -38,7 +38,9 @@ A flag goes before the environment, and the environment before the profile.";
 #[command(
     name = "plexctl",
     about = ABOUT,
-    version = "see main",
+    version = env!("CARGO_PKG_VERSION"),
+    override_usage = "plexctl [persistent flags] <COMMAND> [flags]",
+    after_help = "See --help for exit codes, environment and files.",
     after_long_help = ROOT_HELP,
     subcommand_required = true,
     arg_required_else_help = true,
@@ -77,6 +79,7 @@ pub(crate) struct Persistent {
         value_name = "BOOL",
         num_args = 0..=1,
         require_equals = true,
+        hide_possible_values = true,
         default_missing_value = "true"
     )]
     pub(crate) reveal_secrets: Option<bool>,

@@ -45,7 +45,9 @@ impl Context {
             if !env::switch(env::ALLOW_HTTP) {
                 return Err(Error::Usage {
                     message: "plain http would carry the token off this machine unencrypted".into(),
-                    hint: Some("use https, or set PLEXCTL_ALLOW_HTTP=1 on a private network".into()),
+                    hint: Some(
+                        "use https, or set PLEXCTL_ALLOW_HTTP=1 on a private network".into(),
+                    ),
                 });
             }
             output.warning("the token and the session travel unencrypted (PLEXCTL_ALLOW_HTTP)");
@@ -192,15 +194,32 @@ mod tests {
     #[test]
     fn servers() {
         for good in [
-            "http://localhost:8080", "https://localhost:8080", "http://127.0.0.1:8080/ns/x",
-            "https://h/scenarios/y/", "https://[::1]:1", "HTTPS://H",
+            "http://localhost:8080",
+            "https://localhost:8080",
+            "http://127.0.0.1:8080/ns/x",
+            "https://h/scenarios/y/",
+            "https://[::1]:1",
+            "HTTPS://H",
         ] {
             assert!(parse_server("--server", good).is_ok(), "{good}");
         }
         for bad in [
-            "", "localhost", "localhost:8080", "ftp://h", "https://", "https://u@h", "https://u:p@h",
-            "https://h?x", "https://h/#x", "https://h\n", " https://h", "file:///x", "https://h:0",
-            "https://h:99999", "http:\\\\h", "//h",
+            "",
+            "localhost",
+            "localhost:8080",
+            "ftp://h",
+            "https://",
+            "https://u@h",
+            "https://u:p@h",
+            "https://h?x",
+            "https://h/#x",
+            "https://h\n",
+            " https://h",
+            "file:///x",
+            "https://h:0",
+            "https://h:99999",
+            "http:\\\\h",
+            "//h",
         ] {
             assert!(parse_server("--server", bad).is_err(), "{bad}");
         }

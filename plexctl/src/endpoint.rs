@@ -61,8 +61,7 @@ impl Endpoint {
         if text.is_empty() {
             return Err(Fault::Missing);
         }
-        Self::read(text, kind)
-            .map_err(|why| Fault::Bad { shown: untrusted::shown(text), why })
+        Self::read(text, kind).map_err(|why| Fault::Bad { shown: untrusted::shown(text), why })
     }
 
     fn read(text: &str, kind: Kind) -> Result<Self, &'static str> {
@@ -204,14 +203,54 @@ mod tests {
     fn bad_endpoints() {
         let long = format!("{}:22", "h".repeat(260));
         for text in [
-            "", "h", "h:", ":22", "h:0", "h:65536", "h:99999", "h:123456", "h:-1", "h:2x", "h:22/x",
-            "-oProxyCommand=touch F:22", "-oProxyCommand=x:22", "-F/tmp/x:22", "-E/tmp/x:1",
-            "user@h:22", "::1:22", "[::1:22", "[::1%eth0]:22", "[x]:22", "h h:22", "h\n:22",
-            "h:22\n", "\u{1b}[2J:22", "h\u{0}:22", "\u{202e}h:22", "\u{e9}:22", "..:99", "a..b:22",
-            "https://h:22", "http://h:22", "h?x:22", "h#x:22", "h\\x:22", "h\"x:22", "h%41:22",
-            "ssh://-oX@h:22", "ssh://a;id@h:22 ", "ssh://$(id)@h:22", "ssh://a%0ab@h:22",
-            "ssh://a%00@h:22", "ssh://@h:22", "ssh://ops@-h:22", "ssh://ops@h:22/", "ssh://ops@h",
-            "ssh://a;fingerprint=SHA256:short@h:22", "ssh://a;x=`id`@h:22", &long,
+            "",
+            "h",
+            "h:",
+            ":22",
+            "h:0",
+            "h:65536",
+            "h:99999",
+            "h:123456",
+            "h:-1",
+            "h:2x",
+            "h:22/x",
+            "-oProxyCommand=touch F:22",
+            "-oProxyCommand=x:22",
+            "-F/tmp/x:22",
+            "-E/tmp/x:1",
+            "user@h:22",
+            "::1:22",
+            "[::1:22",
+            "[::1%eth0]:22",
+            "[x]:22",
+            "h h:22",
+            "h\n:22",
+            "h:22\n",
+            "\u{1b}[2J:22",
+            "h\u{0}:22",
+            "\u{202e}h:22",
+            "\u{e9}:22",
+            "..:99",
+            "a..b:22",
+            "https://h:22",
+            "http://h:22",
+            "h?x:22",
+            "h#x:22",
+            "h\\x:22",
+            "h\"x:22",
+            "h%41:22",
+            "ssh://-oX@h:22",
+            "ssh://a;id@h:22 ",
+            "ssh://$(id)@h:22",
+            "ssh://a%0ab@h:22",
+            "ssh://a%00@h:22",
+            "ssh://@h:22",
+            "ssh://ops@-h:22",
+            "ssh://ops@h:22/",
+            "ssh://ops@h",
+            "ssh://a;fingerprint=SHA256:short@h:22",
+            "ssh://a;x=`id`@h:22",
+            &long,
         ] {
             assert!(Endpoint::parse(text, Kind::Ssh).is_err(), "ssh took {text:?}");
             assert!(Endpoint::parse(text, Kind::K8s).is_err(), "k8s took {text:?}");

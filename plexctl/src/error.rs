@@ -156,7 +156,8 @@ impl Error {
             }),
             Self::Forbidden(_) => None,
             Self::RebacDenied(_) => Some(
-                "ask an administrator for access to this resource, naming the correlation id".into(),
+                "ask an administrator for access to this resource, naming the correlation id"
+                    .into(),
             ),
             Self::Api(refusal) => refusal.hint().map(str::to_owned),
             Self::Timeout { .. } => Some("raise the limit with --timeout SECONDS".into()),

@@ -66,9 +66,7 @@ fn answer_or_run(args: &[OsString]) -> u8 {
             let output = Output::new(cli.persistent.output);
             finish(dispatch(&cli, &output), &output)
         }
-        Err(error) => {
-            finish(usage::report(&error), &Output::new(usage::format_asked_for(args)))
-        }
+        Err(error) => finish(usage::report(&error), &Output::new(usage::format_asked_for(args))),
     }
 }
 

@@ -139,9 +139,14 @@ mod tests {
         assert!(Checks::default().uuid("--x", Some(good)).is_some());
         assert!(Checks::default().uuid("--x", Some(&good.to_uppercase())).is_some());
         for bad in [
-            "", "x", "0190a8b8a0c07a0a8a0aa0a0a0a0a0c0", "{0190a8b8-a0c0-7a0a-8a0a-a0a0a0a0a0c0}",
-            "urn:uuid:0190a8b8-a0c0-7a0a-8a0a-a0a0a0a0a0c0", "0190a8b8-a0c0-7a0a-8a0a-a0a0a0a0a0cg",
-            " 0190a8b8-a0c0-7a0a-8a0a-a0a0a0a0a0c0", "0190a8b8-a0c0-7a0a-8a0a-a0a0a0a0a0c0\n",
+            "",
+            "x",
+            "0190a8b8a0c07a0a8a0aa0a0a0a0a0c0",
+            "{0190a8b8-a0c0-7a0a-8a0a-a0a0a0a0a0c0}",
+            "urn:uuid:0190a8b8-a0c0-7a0a-8a0a-a0a0a0a0a0c0",
+            "0190a8b8-a0c0-7a0a-8a0a-a0a0a0a0a0cg",
+            " 0190a8b8-a0c0-7a0a-8a0a-a0a0a0a0a0c0",
+            "0190a8b8-a0c0-7a0a-8a0a-a0a0a0a0a0c0\n",
         ] {
             let mut checks = Checks::default();
             assert!(checks.uuid("--x", Some(bad)).is_none(), "{bad:?}");
@@ -167,7 +172,9 @@ mod tests {
         let port = |text| Checks::default().port("--port", Some(text));
         assert_eq!(port("1"), Some(1));
         assert_eq!(port("65535"), Some(65535));
-        for bad in ["", "0", "65536", "-1", "+1", "1.0", "0x10", "ssh", " 1", "99999999999999999999"] {
+        for bad in
+            ["", "0", "65536", "-1", "+1", "1.0", "0x10", "ssh", " 1", "99999999999999999999"]
+        {
             assert_eq!(port(bad), None, "{bad}");
         }
         let ttl = |text| {

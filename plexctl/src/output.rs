@@ -8,8 +8,8 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::error::Error;
-use crate::secret::Secret;
 use crate::exit;
+use crate::secret::Secret;
 use crate::untrusted::{escape_json, is_unsafe, shown, shown_whole};
 
 /// How errors, and results that are data, are written.

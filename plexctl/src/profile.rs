@@ -49,7 +49,8 @@ fn path() -> Option<PathBuf> {
 
 /// The chosen profile: the named one, which must exist, or the default one, if there is any.
 pub(crate) fn load(name: Option<&str>) -> Result<Option<Profile>, Error> {
-    let absent = |name: &str, what: &str| Error::usage(format!("no profile {}: {what}", quoted(name)));
+    let absent =
+        |name: &str, what: &str| Error::usage(format!("no profile {}: {what}", quoted(name)));
     let Some(path) = path() else {
         return name.map_or(Ok(None), |name| Err(absent(name, "there is no home directory")));
     };

@@ -67,8 +67,8 @@ pub(crate) fn issue<'a>(
 
 fn judge(issued: Issued, ask: &Ask<'_>) -> Result<(Secret, Endpoint, Timestamp), Error> {
     let token = issued.token.map_err(Error::Session)?;
-    let token = Secret::new(token, MAX_TOKEN)
-        .map_err(|why| Error::Session(format!("the token {why}")))?;
+    let token =
+        Secret::new(token, MAX_TOKEN).map_err(|why| Error::Session(format!("the token {why}")))?;
     if let Some(disagreement) = issued.disagreement {
         return Err(Error::Session(disagreement));
     }
@@ -113,7 +113,9 @@ fn tell_if_shortened(
 fn revoke(client: &Client<'_>, project_id: Uuid, id: Uuid, output: &Output) {
     match client.revoke_session(project_id, id) {
         Ok(()) => output.note(&format!("session {id} was revoked, because it cannot be used")),
-        Err(_) => output.note(&format!("session {id} could not be revoked and stays until it ends")),
+        Err(_) => {
+            output.note(&format!("session {id} could not be revoked and stays until it ends"))
+        }
     }
 }
 

@@ -56,7 +56,8 @@ fn context(error: &clap::Error, kind: ContextKind) -> Option<String> {
         ContextValue::Strings(words) => words.clone(),
         _ => return None,
     };
-    let safe = |word: String| if looks_secret(&word) { "(not repeated)".into() } else { shown(&word) };
+    let safe =
+        |word: String| if looks_secret(&word) { "(not repeated)".into() } else { shown(&word) };
     Some(words.into_iter().map(safe).collect::<Vec<_>>().join(", ")).filter(|text| !text.is_empty())
 }
 

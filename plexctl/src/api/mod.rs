@@ -10,9 +10,7 @@ use std::time::{Duration, Instant};
 
 use rustls::CertificateError;
 use ureq::http::{Response, header};
-use ureq::unversioned::transport::{
-    ConnectProxyConnector, Connector, TcpConnector,
-};
+use ureq::unversioned::transport::{ConnectProxyConnector, Connector, TcpConnector};
 use ureq::{Agent, Body};
 use url::Url;
 use uuid::Uuid;
@@ -217,7 +215,10 @@ fn read(response: Response<Body>) -> Result<Answer, ureq::Error> {
     }
     let expected = usize::try_from(declared).unwrap_or_default().max(2048);
     let mut bytes = Zeroizing::new(Vec::with_capacity(expected));
-    body.into_reader().take(BODY_CAP as u64 + 1).read_to_end(&mut bytes).map_err(ureq::Error::from)?;
+    body.into_reader()
+        .take(BODY_CAP as u64 + 1)
+        .read_to_end(&mut bytes)
+        .map_err(ureq::Error::from)?;
     if bytes.len() > BODY_CAP {
         return Err(refused("the body is larger than 1 MiB"));
     }
@@ -264,7 +265,9 @@ fn describe(operation: &'static str, error: ureq::Error, timeout: Duration) -> E
             transport("no connection within the time for connecting", Some("check --server"))
         }
         ureq::Error::Timeout(_) => timed_out(operation, timeout),
-        ureq::Error::HostNotFound => transport("the server's name is unknown", Some("check --server")),
+        ureq::Error::HostNotFound => {
+            transport("the server's name is unknown", Some("check --server"))
+        }
         ureq::Error::Rustls(error) => tls(operation, &error),
         ureq::Error::Tls(why) => Error::Tls { operation, why: why.to_owned(), hint: None },
         ureq::Error::LargeResponseHeader(..) => answer("the header is larger than 64 KiB"),
@@ -305,17 +308,18 @@ fn tls(operation: &'static str, error: &rustls::Error) -> Error {
                 "the server's certificate is signed by an unknown authority",
                 Some("trust its authority with --ca-file PEM or PLEXSPHERE_CA_FILE"),
             ),
-            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => (
-                "the server's certificate is for another name",
-                Some("use the host name the certificate was made for in --server"),
-            ),
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+                (
+                    "the server's certificate is for another name",
+                    Some("use the host name the certificate was made for in --server"),
+                )
+            }
             CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
                 ("the server's certificate has expired", Some("check the clock of both sides"))
             }
-            CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => (
-                "the server's certificate is not valid yet",
-                Some("check the clock of both sides"),
-            ),
+            CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+                ("the server's certificate is not valid yet", Some("check the clock of both sides"))
+            }
             _ => (
                 "the server's certificate is not acceptable",
                 Some("--ca-file must hold the authority, not the server's own certificate"),

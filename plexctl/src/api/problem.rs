@@ -195,7 +195,8 @@ mod tests {
         for good in ["application/json", "APPLICATION/JSON;x=y", "application/vnd.x+json ; q=1"] {
             assert!(is_json(good), "{good}");
         }
-        for bad in ["", "text/json", "application/jsonx", "application/+json", "json", "text/html"] {
+        for bad in ["", "text/json", "application/jsonx", "application/+json", "json", "text/html"]
+        {
             assert!(!is_json(bad), "{bad}");
         }
     }

@@ -230,7 +230,9 @@ mod tests {
 
     #[test]
     fn no_error_quotes_the_body() {
-        for body in ["", "{", "[]", "\"eyJsecret\"", "eyJsecret", "{\"token\":\"eyJsecret\"", "\u{feff}{}"] {
+        for body in
+            ["", "{", "[]", "\"eyJsecret\"", "eyJsecret", "{\"token\":\"eyJsecret\"", "\u{feff}{}"]
+        {
             let error = Issued::read(body.as_bytes(), Kind::Tcp).err().expect("an error");
             assert!(!error.to_string().contains("eyJ"), "{error}");
         }

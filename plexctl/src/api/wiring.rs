@@ -7,9 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use ureq::config::Config;
 use ureq::http::Uri;
 use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
-use ureq::unversioned::transport::{
-    Buffers, ConnectionDetails, Connector, NextTimeout, Transport,
-};
+use ureq::unversioned::transport::{Buffers, ConnectionDetails, Connector, NextTimeout, Transport};
 use ureq::{Proxy, ProxyProtocol};
 use url::Url;
 
@@ -145,7 +143,9 @@ fn bypasses(list: &str, host: &str) -> bool {
         let name = entry.trim_start_matches('*').trim_start_matches('.');
         entry == "*"
             || !name.is_empty()
-                && host.strip_suffix(name).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+                && host
+                    .strip_suffix(name)
+                    .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
     })
 }
 

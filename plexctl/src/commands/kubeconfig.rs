@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::api::Client;
 use crate::api::wire::Target;
 use crate::cli::Persistent;
+use crate::commands::SHORT_HELP;
 use crate::context::{self, Context};
 use crate::error::Error;
 use crate::local::sink::FileSink;
@@ -42,7 +43,11 @@ Environment and files: see plexctl --help.";
 /// token), one context named plexsphere. It goes to stdout, or with --output-file to a file of
 /// mode 0600 that replaces an older one in a single step.
 #[derive(clap::Args)]
-#[command(after_long_help = LONG_HELP)]
+#[command(
+    override_usage = "plexctl kubeconfig --project-id UUID --resource-id UUID --impersonate-user USER [flags]",
+    after_help = SHORT_HELP,
+    after_long_help = LONG_HELP
+)]
 pub(crate) struct Args {
     /// Project that owns the resource (UUID, required)
     #[arg(long, value_name = "UUID")]
@@ -98,12 +103,9 @@ pub(crate) fn run(args: &Args, persistent: &Persistent, output: &Output) -> Resu
     let ask = Ask { project_id, resource_id, target, ttl_seconds };
     let session = session::issue(&client, &ask, output)?;
 
-    let rendered = render::kubeconfig::render(
-        session.endpoint.as_str(),
-        &session.token,
-        authority.as_deref(),
-    )
-    .map_err(|error| session.abandon(error))?;
+    let rendered =
+        render::kubeconfig::render(session.endpoint.as_str(), &session.token, authority.as_deref())
+            .map_err(|error| session.abandon(error))?;
     match sink {
         Some(sink) => sink.write(rendered.as_bytes()).map_err(|error| session.abandon(error)),
         None => {
@@ -123,5 +125,6 @@ fn advise(output: &Output) {
     } else {
         return;
     };
-    output.note(&format!("a token was written to {place}; --output-file keeps it in a private file"));
+    output
+        .note(&format!("a token was written to {place}; --output-file keeps it in a private file"));
 }

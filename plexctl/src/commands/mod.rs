@@ -10,6 +10,9 @@ use crate::error::Error;
 use crate::output::Output;
 use crate::session::{Ask, Session};
 
+/// What `-h` ends with.
+const SHORT_HELP: &str = "See --help for examples, exit codes and more.";
+
 /// `--reveal-secrets`, from opening the audit file to showing the token.
 struct Reveal(Option<Audit>);
 

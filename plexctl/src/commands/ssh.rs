@@ -3,7 +3,7 @@
 use crate::api::Client;
 use crate::api::wire::Target;
 use crate::cli::Persistent;
-use crate::commands::Reveal;
+use crate::commands::{Reveal, SHORT_HELP};
 use crate::context::Context;
 use crate::endpoint::is_fingerprint;
 use crate::error::Error;
@@ -45,7 +45,11 @@ Environment and files: see plexctl --help.";
 /// client against the listener of the session. The one-time token is handed over in the
 /// environment, so that it never shows in a list of processes.
 #[derive(clap::Args)]
-#[command(after_long_help = LONG_HELP)]
+#[command(
+    override_usage = "plexctl ssh --project-id UUID --resource-id UUID --login-user USER [flags]",
+    after_help = SHORT_HELP,
+    after_long_help = LONG_HELP
+)]
 pub(crate) struct Args {
     /// Project that owns the resource (UUID, required)
     #[arg(long, value_name = "UUID")]
@@ -80,7 +84,8 @@ pub(crate) fn run(args: &Args, persistent: &Persistent, output: &Output) -> Resu
     let user = checks.login_user("--login-user", args.login_user.as_deref());
     let ttl_seconds = checks.ttl("--ttl-seconds", args.ttl_seconds.as_deref());
     if args.host_key_fingerprint.as_deref().is_some_and(|text| !is_fingerprint(text)) {
-        checks.add("--host-key-fingerprint: not SHA256: and 43 characters, as ssh-keygen -l prints");
+        checks
+            .add("--host-key-fingerprint: not SHA256: and 43 characters, as ssh-keygen -l prints");
     }
     checks.finish("ssh")?;
     let (Some(project_id), Some(resource_id), Some(user)) = (project_id, resource_id, user) else {

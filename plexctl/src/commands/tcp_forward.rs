@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::api::Client;
 use crate::api::wire::Target;
 use crate::cli::Persistent;
-use crate::commands::Reveal;
+use crate::commands::{Reveal, SHORT_HELP};
 use crate::context::Context;
 use crate::error::Error;
 use crate::local::forwarder::{LocalAddress, Reservation};
@@ -46,7 +46,11 @@ Environment and files: see plexctl --help.";
 /// Asks the control plane for a one-time mediated session of kind tcp and prints the local address
 /// and the listener endpoint of the session, for a tunnel client of your own.
 #[derive(clap::Args)]
-#[command(after_long_help = LONG_HELP)]
+#[command(
+    override_usage = "plexctl tcp-forward --project-id UUID --resource-id UUID --host HOST --port PORT [flags]",
+    after_help = SHORT_HELP,
+    after_long_help = LONG_HELP
+)]
 pub(crate) struct Args {
     /// Project that owns the resource (UUID, required)
     #[arg(long, value_name = "UUID")]

@@ -104,9 +104,9 @@ impl Brief {
         let named = prompt.strip_prefix(HOST_KEY).unwrap_or_default();
         let (host, port) = (self.host.to_ascii_lowercase(), &self.port);
         // A bare endpoint reaches ssh as a host name with the port in it.
-        [format!("[{host}]:{port}"), host.clone(), format!("{host}:{port}")]
-            .iter()
-            .any(|form| named.strip_prefix(form.as_str()).is_some_and(|r| r.starts_with([' ', '\''])))
+        [format!("[{host}]:{port}"), host.clone(), format!("{host}:{port}")].iter().any(|form| {
+            named.strip_prefix(form.as_str()).is_some_and(|r| r.starts_with([' ', '\'']))
+        })
     }
 
     /// `user@host's password: `, or `(user@host) ` and a server's name for the token.
@@ -120,7 +120,8 @@ impl Brief {
                 None => login(text),
             };
         }
-        let Some((text, question)) = prompt.strip_prefix('(').and_then(|rest| rest.split_once(") "))
+        let Some((text, question)) =
+            prompt.strip_prefix('(').and_then(|rest| rest.split_once(") "))
         else {
             return false;
         };
@@ -139,7 +140,8 @@ impl Brief {
         }
         let ours = self.host.to_ascii_lowercase();
         let host = host.to_ascii_lowercase();
-        let host_fits = same(&ours, &host, 128) || same(&format!("{ours}:{}", self.port), &host, 128);
+        let host_fits =
+            same(&ours, &host, 128) || same(&format!("{ours}:{}", self.port), &host, 128);
         host_fits && (self.user.is_empty() || same(&self.user, user, 30))
     }
 }
@@ -221,10 +223,7 @@ mod tests {
         ] {
             assert!(matches!(brief(Some(PIN)).reply(prompt), Reply::Refuse(_)), "{prompt}");
         }
-        assert!(matches!(
-            Brief::default().reply("ops@127.0.0.1's password: "),
-            Reply::Refuse(_)
-        ));
+        assert!(matches!(Brief::default().reply("ops@127.0.0.1's password: "), Reply::Refuse(_)));
     }
 
     #[test]

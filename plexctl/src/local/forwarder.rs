@@ -71,9 +71,19 @@ mod tests {
         for good in ["127.0.0.1:0", "127.0.0.1:15432", "localhost:0", "[::1]:8", "0.0.0.0:9"] {
             assert!(LocalAddress::parse(Some(good)).is_ok(), "{good}");
         }
-        for bad in ["", "127.0.0.1", ":0", "x:1", "localhost", "localhost:", "localhost:+1", "::1:8",
-            "127.0.0.1:65536", "127.0.0.1:-1", "127.0.0.1:1 "]
-        {
+        for bad in [
+            "",
+            "127.0.0.1",
+            ":0",
+            "x:1",
+            "localhost",
+            "localhost:",
+            "localhost:+1",
+            "::1:8",
+            "127.0.0.1:65536",
+            "127.0.0.1:-1",
+            "127.0.0.1:1 ",
+        ] {
             assert!(LocalAddress::parse(Some(bad)).is_err(), "{bad}");
         }
     }

@@ -71,17 +71,16 @@ impl FileSink {
     /// Puts the content in place. On failure nothing new is left behind.
     pub(crate) fn write(&self, content: &[u8]) -> Result<(), Error> {
         let signals = HeldSignals::hold();
-        let outcome = self.check_target().and_then(|()| {
-            self.replace(content).map_err(|error| self.failed(&error))
-        });
+        let outcome = self
+            .check_target()
+            .and_then(|()| self.replace(content).map_err(|error| self.failed(&error)));
         signals.deliver();
         outcome
     }
 
     fn replace(&self, content: &[u8]) -> std::io::Result<()> {
         // tempfile creates with O_EXCL and mode 0600, and removes the file if we do not persist it.
-        let mut file =
-            tempfile::Builder::new().prefix(".plexctl-").tempfile_in(&self.directory)?;
+        let mut file = tempfile::Builder::new().prefix(".plexctl-").tempfile_in(&self.directory)?;
         insist_on_mode(file.as_file())?;
         file.write_all(content)?;
         file.as_file().sync_all()?;

@@ -71,8 +71,8 @@ impl Run<'_> {
         }
         // The name ssh knows itself by, as a shell would have it: OpenSSH prints it in its usage.
         arg0(&mut command);
-        let status =
-            spawn_and_wait(&mut command).map_err(|error| cannot(error.to_string().to_lowercase()))?;
+        let status = spawn_and_wait(&mut command)
+            .map_err(|error| cannot(error.to_string().to_lowercase()))?;
         self.judge(status)
     }
 

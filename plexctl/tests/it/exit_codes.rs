@@ -2,7 +2,9 @@
 
 use serde_json::Value;
 
-use crate::stage::{self, OPERATOR, PROJECT, Play, RESOURCE, SESSION, Sandbox, Server, TOKEN, line};
+use crate::stage::{
+    self, OPERATOR, PROJECT, Play, RESOURCE, SESSION, Sandbox, Server, TOKEN, line,
+};
 
 const COMMANDS: [(&str, &str); 3] = [("kubeconfig", "k8s"), ("ssh", "ssh"), ("tcp-forward", "tcp")];
 const PROBLEM: &str = "application/problem+json";
@@ -65,7 +67,8 @@ fn a_denial_says_everything_it_knows() {
         "detail":"no\u001b[2J","relation_path":["identity:a","group:b"]}"#;
     let (code, _, stderr, _) = outcome("ssh", Play::problem("403 Forbidden", body), &[]);
     assert_eq!(code, 77);
-    for part in ["insufficient_relation", "01JC", "identity:a -> group:b", r"no\u{1b}[2J", "hint: "] {
+    for part in ["insufficient_relation", "01JC", "identity:a -> group:b", r"no\u{1b}[2J", "hint: "]
+    {
         assert!(stderr.contains(part), "{part} in {stderr}");
     }
     let (_, _, json, _) =
@@ -102,10 +105,7 @@ fn an_unusable_session_is_revoked() {
             assert_eq!(value["error"]["exit_code"], 1);
             assert_eq!((server.issues(), server.revokes()), (1, 1), "{command}: {stderr}");
             let revoke = server.requests().pop().unwrap();
-            assert_eq!(
-                revoke.path,
-                format!("/v1/projects/{PROJECT}/sessions/{SESSION}/revoke")
-            );
+            assert_eq!(revoke.path, format!("/v1/projects/{PROJECT}/sessions/{SESSION}/revoke"));
             assert_eq!(revoke.body, r#"{"revoke_reason":"operator_request"}"#);
             assert!(!stderr.contains(TOKEN) && !stderr.contains(OPERATOR), "{stderr}");
         }
@@ -257,8 +257,7 @@ fn one_retry_with_the_same_key_when_the_connection_breaks() {
 fn silence_ends_with_the_timeout_and_is_not_retried() {
     let sandbox = Sandbox::new();
     let server = Server::start(vec![Play::Silence]);
-    let output =
-        sandbox.run(&server, "tcp-forward").args(["--timeout", "0.3"]).output().unwrap();
+    let output = sandbox.run(&server, "tcp-forward").args(["--timeout", "0.3"]).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&output.stderr).contains("within 0.3 s"));
     assert_eq!(server.issues(), 1);

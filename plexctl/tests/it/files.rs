@@ -82,8 +82,19 @@ fn what_cannot_be_a_file_is_refused_before_a_session_is_issued() {
     let fifo = work.join("fifo");
     assert!(Command::new("mkfifo").arg(&fifo).status().unwrap().success());
     for target in [
-        "directory", "directory/", "fifo", "absent/k", "new/", ".", "..", "/", "/dev/null",
-        "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1", "fifo/k",
+        "directory",
+        "directory/",
+        "fifo",
+        "absent/k",
+        "new/",
+        ".",
+        "..",
+        "/",
+        "/dev/null",
+        "/dev/stdout",
+        "/dev/fd/1",
+        "/proc/self/fd/1",
+        "fifo/k",
     ] {
         let output =
             sandbox.run(&server, "kubeconfig").args(["--output-file", target]).output().unwrap();
@@ -155,7 +166,9 @@ fn parallel_writers_always_leave_a_whole_document() {
             scope.spawn(|| {
                 sandbox.run(&server, "kubeconfig").args(["--output-file", "k"]).assert().success();
                 let text = fs::read_to_string(work.join("k")).unwrap();
-                assert!(text.starts_with("apiVersion: v1\n") && text.ends_with(&format!("{TOKEN}\n")));
+                assert!(
+                    text.starts_with("apiVersion: v1\n") && text.ends_with(&format!("{TOKEN}\n"))
+                );
             });
         }
     });

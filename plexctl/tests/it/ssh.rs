@@ -3,9 +3,7 @@
 use std::fs;
 use std::process::Command;
 
-use crate::stage::{
-    OPERATOR, PIN, Play, Sandbox, Server, TOKEN, line, names, write_executable,
-};
+use crate::stage::{OPERATOR, PIN, Play, Sandbox, Server, TOKEN, line, names, write_executable};
 
 /// Writes down how it was called; the exit status is the test's.
 const RECORDER: &str = "#!/bin/sh
@@ -115,7 +113,10 @@ fn how_ssh_ended() {
         let output = command.output().unwrap();
         let stderr = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(code), "{script}: {stderr}");
-        assert!(stderr.contains(said) && stderr.is_empty() == said.is_empty(), "{script}: {stderr}");
+        assert!(
+            stderr.contains(said) && stderr.is_empty() == said.is_empty(),
+            "{script}: {stderr}"
+        );
         assert_eq!((server.issues(), server.revokes()), (1, 0));
     }
 }

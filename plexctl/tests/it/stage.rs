@@ -130,7 +130,9 @@ fn receive(stream: &mut TcpStream) -> Option<Request> {
         let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
         let length = head
             .lines()
-            .find_map(|line| line.to_lowercase().strip_prefix("content-length:")?.trim().parse().ok())
+            .find_map(|line| {
+                line.to_lowercase().strip_prefix("content-length:")?.trim().parse().ok()
+            })
             .unwrap_or(0);
         if body.len() >= length {
             let path = head.split(' ').nth(1).unwrap_or_default().to_owned();
