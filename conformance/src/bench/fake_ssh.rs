@@ -41,6 +41,10 @@ pub struct SshCall {
 impl FakeSsh {
     pub(crate) fn install(sandbox: &Sandbox, ending: Ending) -> io::Result<Self> {
         let records = sandbox.records().join("ssh");
+        // A fake put in the place of an earlier one knows nothing of its predecessor's calls.
+        if records.exists() {
+            fs::remove_dir_all(&records)?;
+        }
         fs::create_dir_all(&records)?;
         let end = match ending {
             Ending::Status(status) => format!("exit {status}"),

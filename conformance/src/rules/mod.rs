@@ -1,9 +1,13 @@
 //! The rules, a file for each subject matter. Each file hands over its rules by `all()`.
 
 mod exit_codes;
+mod flags;
 mod issue_session;
 mod order;
+mod precedence;
+mod request;
 mod scene;
+mod server_url;
 mod together;
 mod usage;
 
@@ -13,8 +17,12 @@ use crate::verdict::Outcome;
 pub(crate) fn all() -> Outcome<Vec<Rule>> {
     let mut rules = Vec::new();
     rules.extend(exit_codes::all());
+    rules.extend(flags::all());
     rules.extend(issue_session::all());
     rules.extend(order::all());
+    rules.extend(precedence::all());
+    rules.extend(request::all());
+    rules.extend(server_url::all());
     rules.extend(together::all());
     rules.extend(usage::all());
     Ok(rules)

@@ -34,14 +34,16 @@ pub(crate) fn all() -> Vec<Rule> {
             .check(|bench| {
                 let scene = Scene::honest(bench)?;
                 std::fs::remove_file(bench.sandbox()?.bin().join("ssh"))?;
-                scene.expect_unsent(&scene.run(Family::Ssh)?.go()?, 2)
+                scene.expect_unsent(&scene.run(Family::Ssh)?.go()?, 2)?;
+                bench.fake_ssh(crate::bench::Ending::Status(0))?;
+                scene.expect_done(&scene.run(Family::Ssh)?.go()?)
             }),
     );
     rules
 }
 
 fn order(id: impl Into<std::borrow::Cow<'static, str>>, family: Family) -> RuleDraft {
-    Rule::must(id, Side::Client)
+    Rule::should(id, Side::Client)
         .source(
             RECORD,
             "Usage first (2), then credentials (3), then the ssh client (2), then the request",
@@ -59,7 +61,8 @@ fn usage_before_credentials(family: Family) -> Rule {
         .check(move |bench| {
             let scene = Scene::honest(bench)?;
             let run = scene.run(family)?.without("--token-file").flag("--project-id", "nope");
-            scene.expect_unsent(&run.go()?, 2)
+            scene.expect_unsent(&run.go()?, 2)?;
+            scene.expect_done(&scene.run(family)?.go()?)
         })
 }
 
@@ -73,7 +76,8 @@ fn usage_before_insecure_file(family: Family) -> Rule {
             let scene = Scene::honest(bench)?;
             let loose = bench.sandbox()?.write("home/loose", "psk_dev_operator\n", 0o644)?;
             let run = scene.run(family)?.flag("--token-file", loose).without("--resource-id");
-            scene.expect_unsent(&run.go()?, 2)
+            scene.expect_unsent(&run.go()?, 2)?;
+            scene.expect_done(&scene.run(family)?.go()?)
         })
 }
 
