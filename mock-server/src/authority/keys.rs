@@ -50,8 +50,8 @@ impl Keys {
         let pair = Ed25519KeyPair::from_seed_unchecked(&seed).map_err(|_| KeysError)?;
         let public = public_bytes(&pair)?;
         let kid = thumbprint(&public);
-        let header = json!({"alg": "EdDSA", "typ": "at+jwt", "kid": kid});
-        let header = format!("{}.", jws::encode(header.to_string().as_bytes()));
+        let header = format!(r#"{{"alg":"EdDSA","typ":"at+jwt","kid":"{kid}"}}"#);
+        let header = format!("{}.", jws::encode(header.as_bytes()));
         Ok(Self {
             pair,
             public,

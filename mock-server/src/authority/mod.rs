@@ -8,6 +8,8 @@ mod dev_ca;
 mod jws;
 mod keys;
 mod redeem;
+#[cfg(test)]
+mod tests;
 
 pub use claims::{Claims, TargetClaims};
 pub use dev_ca::{CaError, DevCa};

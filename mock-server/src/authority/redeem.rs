@@ -182,7 +182,8 @@ fn object<'de, T: Deserialize<'de>>(json: &'de [u8]) -> Option<T> {
     if json.trim_ascii_start().first() != Some(&b'{') {
         return None;
     }
-    serde_json::from_slice(json).ok()
+    // As text, since a member that is skipped over would not be looked at as such.
+    serde_json::from_str(std::str::from_utf8(json).ok()?).ok()
 }
 
 #[derive(Deserialize)]
