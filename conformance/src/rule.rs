@@ -130,6 +130,8 @@ pub enum Need {
     Unix,
     /// We do not run as root, who ignores file modes.
     Unprivileged,
+    /// A flag that no page lists, so that a plexctl may do without it; its help tells.
+    Offers(&'static str),
     /// A program on the harness's own PATH.
     Program(&'static str),
 }
@@ -144,6 +146,7 @@ impl fmt::Display for Need {
             Self::Proc => f.write_str("a Linux /proc"),
             Self::Unix => f.write_str("a Unix file system"),
             Self::Unprivileged => f.write_str("a user that is not root"),
+            Self::Offers(flag) => write!(f, "a plexctl that offers {flag}"),
             Self::Program(name) => write!(f, "{name} on PATH"),
         }
     }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use crate::bench::Bench;
+use crate::bench::{Bench, Family};
 use crate::rule::{Need, Rule, Side};
 use crate::target::{ServerTarget, Target};
 use crate::verdict::Verdict;
@@ -88,7 +88,7 @@ pub fn run_all(
 }
 
 /// The first need of the rule that this target and this machine do not meet.
-fn missing(rule: &Rule, target: &Target) -> Option<String> {
+fn missing(rule: &Rule, target: &Arc<Target>) -> Option<String> {
     if rule.side != Side::Server && target.plexctl.is_none() {
         return Some("a plexctl to judge".to_owned());
     }
@@ -98,7 +98,7 @@ fn missing(rule: &Rule, target: &Target) -> Option<String> {
     rule.needs.iter().find(|need| !met(**need, target)).map(ToString::to_string)
 }
 
-fn met(need: Need, target: &Target) -> bool {
+fn met(need: Need, target: &Arc<Target>) -> bool {
     let (spawned, control) = match &target.server {
         None => (false, false),
         Some(ServerTarget::Spawn(_)) => (true, true),
@@ -110,8 +110,22 @@ fn met(need: Need, target: &Target) -> bool {
         Need::Proc => cfg!(target_os = "linux") && std::path::Path::new("/proc/self/stat").exists(),
         Need::Unix => cfg!(unix),
         Need::Unprivileged => !rustix::process::geteuid().is_root(),
+        Need::Offers(flag) => offers(target, flag),
         Need::Program(name) => find_program(name).is_some(),
     }
+}
+
+/// Whether a command's help names the flag.
+fn offers(target: &Arc<Target>, flag: &str) -> bool {
+    let help = target.help.get_or_init(|| {
+        let bench = Bench::new(Arc::clone(target));
+        Family::ALL
+            .iter()
+            .filter_map(|family| bench.plexctl().ok()?.args([family.name(), "--help"]).go().ok())
+            .map(|ran| ran.stdout_text())
+            .collect()
+    });
+    help.split(|c: char| c != '-' && !c.is_ascii_alphanumeric()).any(|word| word == flag)
 }
 
 /// A program on our own PATH.

@@ -12,6 +12,8 @@ pub struct Target {
     pub settings: Settings,
     /// Set once the server has died for good; the rules that need it are then not run.
     pub(crate) server_gone: OnceLock<String>,
+    /// What plexctl's commands say to `--help`, asked once.
+    pub(crate) help: OnceLock<String>,
 }
 
 #[derive(Debug, Clone)]

@@ -1,8 +1,10 @@
 //! The rules, a file for each subject matter. Each file hands over its rules by `all()`.
 
+mod awkward_text;
 mod exit_codes;
 mod flags;
 mod issue_session;
+mod kubeconfig;
 mod order;
 mod precedence;
 mod request;
@@ -16,9 +18,11 @@ use crate::verdict::Outcome;
 
 pub(crate) fn all() -> Outcome<Vec<Rule>> {
     let mut rules = Vec::new();
+    rules.extend(awkward_text::all());
     rules.extend(exit_codes::all());
     rules.extend(flags::all());
     rules.extend(issue_session::all());
+    rules.extend(kubeconfig::all());
     rules.extend(order::all());
     rules.extend(precedence::all());
     rules.extend(request::all());
