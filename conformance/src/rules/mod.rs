@@ -2,6 +2,9 @@
 
 mod awkward_text;
 mod exit_codes;
+mod files;
+mod files_refused;
+mod files_whole;
 mod flags;
 mod issue_session;
 mod kubeconfig;
@@ -9,6 +12,7 @@ mod order;
 mod precedence;
 mod request;
 mod scene;
+mod server;
 mod server_url;
 mod together;
 mod usage;
@@ -20,12 +24,16 @@ pub(crate) fn all() -> Outcome<Vec<Rule>> {
     let mut rules = Vec::new();
     rules.extend(awkward_text::all());
     rules.extend(exit_codes::all());
+    rules.extend(files::all());
+    rules.extend(files_refused::all());
+    rules.extend(files_whole::all());
     rules.extend(flags::all());
     rules.extend(issue_session::all());
     rules.extend(kubeconfig::all());
     rules.extend(order::all());
     rules.extend(precedence::all());
     rules.extend(request::all());
+    rules.extend(server::all()?);
     rules.extend(server_url::all());
     rules.extend(together::all());
     rules.extend(usage::all());

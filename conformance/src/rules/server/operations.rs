@@ -116,7 +116,7 @@ fn issue_body() -> Value {
 }
 
 fn check_body() -> Value {
-    json!({"subject": "identity:olivia", "relation": "act",
+    json!({"subject": "identity:0190a8b8-1d00-7000-8000-000000000001", "relation": "act",
         "resource": format!("resource:{RESOURCE_ID}")})
 }
 

@@ -1,0 +1,274 @@
+//! What is taken as a request body and what is not: the contract's own examples, right ones and
+//! wrong ones, and bytes that are no request at all.
+
+use serde_json::{Value, json};
+
+use super::installation::{NOBODY, expect_refused, expect_sessions, sessions_of};
+use super::{DOCUMENT, PAGE, must, should};
+use crate::bench::{Bench, Call, Family, Identity, PROJECT_ID, RESOURCE_ID, Server};
+use crate::fixture;
+use crate::rule::{Claim, Rule};
+use crate::verdict::{Outcome, broken, expect_eq, fail};
+
+const EXAMPLES: &str = "contract/examples/plexsphere";
+/// Wrong only in a field that nobody reads: a server takes such a request and notes the field.
+const MERELY_UNREAD: [&str; 1] = ["issue_ttl_misnamed"];
+const SESSION_BODY: usize = 64 * 1024;
+const CHECK_BODY: usize = 8 * 1024;
+
+pub(super) fn all() -> Outcome<Vec<Rule>> {
+    let mut rules = Vec::new();
+    for (stem, example) in examples("valid")? {
+        rules.push(accepted(&stem, example));
+    }
+    for (stem, example) in examples("invalid")? {
+        if !MERELY_UNREAD.contains(&stem.as_str()) {
+            rules.push(refused(&stem, example));
+        }
+    }
+    rules.extend(NO_REQUESTS.iter().map(no_request));
+    rules.extend(MEDIA.iter().map(media_type));
+    rules.extend(MEDIA.iter().map(too_large));
+    rules.push(encoded());
+    rules.push(json_types());
+    Ok(rules)
+}
+
+fn examples(side: &str) -> Outcome<Vec<(String, Value)>> {
+    let mut found = Vec::new();
+    for path in fixture::list(&format!("{EXAMPLES}/{side}/issue_")) {
+        let example = fixture::json(&path)?;
+        let stem = path.rsplit('/').next().unwrap_or_default().trim_end_matches(".json");
+        if example["schema"] == "IssueSessionRequest" {
+            found.push((stem.to_owned(), example["value"].clone()));
+        }
+    }
+    if found.is_empty() { broken(format!("no {side} examples of an issue request")) } else { Ok(found) }
+}
+
+fn issue(server: &Server, body: &Value) -> Outcome<Call> {
+    Ok(server.issue(Family::Ssh, Identity::Operator)?.json(body))
+}
+
+fn accepted(stem: &str, body: Value) -> Rule {
+    must(format!("server.issue_session.accepts.{}", stem.trim_start_matches("issue_")))
+        .title(format!("The request of the contract's example {stem} is answered with a session"))
+        .source(DOCUMENT, "IssueSessionRequest")
+        .claims([Claim::operation("IssueSession", 201)])
+        .fix("Take every request that is of the contract's schema and inside the limits.")
+        .check(move |bench| {
+            let server = bench.server()?;
+            let issued = issue(&server, &body)?.send()?.expect(201)?;
+            expect_eq("the kind of the session", &body["kind"], &issued["session"]["kind"])?;
+            let kind = body["kind"].as_str().unwrap_or_default();
+            for (field, value) in body["target"][kind].as_object().into_iter().flatten() {
+                let kept = &issued["session"]["target"][kind][field];
+                let nothing = value.as_array().is_some_and(Vec::is_empty) && kept.is_null();
+                if !nothing {
+                    expect_eq(format!("{field} of the session's target"), value, kept)?;
+                }
+            }
+            expect_sessions(&server, 1)
+        })
+}
+
+fn refused(stem: &str, body: Value) -> Rule {
+    must(format!("server.issue_session.refuses.{}", stem.trim_start_matches("issue_")))
+        .title(format!("The request of the contract's wrong example {stem} is a 400 and leaves nothing behind"))
+        .source(DOCUMENT, "IssueSessionRequest; IssueSession, 400")
+        .claims([Claim::operation("IssueSession", 400)])
+        .fix("Refuse what is not of the request schema with 400 invalid_body, or invalid_target where the target is at fault.")
+        .check(move |bench| {
+            let server = bench.server()?;
+            let exchange = issue(&server, &body)?.send()?;
+            let problem = exchange.expect(400)?;
+            let code = problem["code"].as_str().unwrap_or_default();
+            if !["invalid_body", "invalid_target"].contains(&code) {
+                return fail("the problem code", "invalid_body or invalid_target", code);
+            }
+            expect_sessions(&server, 0)
+        })
+}
+
+/// Bytes that are no request.
+struct NoRequest {
+    slug: &'static str,
+    what: &'static str,
+    bytes: fn() -> Vec<u8>,
+}
+
+const NO_REQUESTS: [NoRequest; 13] = [
+    NoRequest { slug: "empty", what: "nothing", bytes: Vec::new },
+    NoRequest { slug: "blank", what: "blanks", bytes: || b" \r\n\t ".to_vec() },
+    NoRequest { slug: "null", what: "null", bytes: || b"null".to_vec() },
+    NoRequest { slug: "text", what: "a JSON string", bytes: || b"\"ssh\"".to_vec() },
+    NoRequest { slug: "array_of_fields", what: "the fields as an array", bytes: array_of_fields },
+    NoRequest { slug: "truncated", what: "half a request", bytes: || halved(&honest()) },
+    NoRequest { slug: "trailing", what: "a request and something after it", bytes: trailing },
+    NoRequest { slug: "two_documents", what: "two requests in a row", bytes: || honest().repeat(2) },
+    NoRequest { slug: "invalid_utf8", what: "a request with a byte that is no UTF-8", bytes: invalid_utf8 },
+    NoRequest { slug: "duplicate_key", what: "a request that says its kind twice", bytes: duplicate_key },
+    NoRequest { slug: "deep_array", what: "brackets, thirty thousand deep", bytes: || vec![b'['; 30_000] },
+    NoRequest { slug: "deep_object", what: "objects, six thousand deep", bytes: || b"{\"target\":".repeat(6_000) },
+    NoRequest { slug: "not_json", what: "a form", bytes: || b"resource_id=1&kind=ssh".to_vec() },
+];
+
+fn honest() -> Vec<u8> {
+    json!({"resource_id": RESOURCE_ID, "kind": "ssh", "target": {"ssh": {"user": "ops"}}})
+        .to_string()
+        .into_bytes()
+}
+
+fn halved(bytes: &[u8]) -> Vec<u8> {
+    bytes[..bytes.len() / 2].to_vec()
+}
+
+fn array_of_fields() -> Vec<u8> {
+    json!([RESOURCE_ID, "ssh", {"ssh": {"user": "ops"}}]).to_string().into_bytes()
+}
+
+fn trailing() -> Vec<u8> {
+    let mut bytes = honest();
+    bytes.extend_from_slice(b" x");
+    bytes
+}
+
+fn invalid_utf8() -> Vec<u8> {
+    let mut bytes = honest();
+    if let Some(at) = bytes.windows(3).position(|three| three == b"ops") {
+        bytes[at] = 0xff;
+    }
+    bytes
+}
+
+fn duplicate_key() -> Vec<u8> {
+    String::from_utf8_lossy(&honest()).replacen('{', "{\"kind\":\"ssh\",", 1).into_bytes()
+}
+
+fn no_request(case: &'static NoRequest) -> Rule {
+    must(format!("server.issue_session.body.{}", case.slug))
+        .title(format!("IssueSession with {} for a body is 400 invalid_body, and the server goes on", case.what))
+        .source(DOCUMENT, "IssueSession, 400 invalid_body")
+        .claims([Claim::refusal("IssueSession", 400, "invalid_body")])
+        .fix("Read the body as exactly one JSON object of bounded depth; answer anything else with 400 invalid_body.")
+        .check(move |bench| {
+            let server = bench.server()?;
+            let call = issue(&server, &Value::Null)?.body((case.bytes)());
+            expect_refused(&server, call, 400, "invalid_body")?;
+            expect_sessions(&server, 0)?;
+            issue(&server, &json!({}))?.body(honest()).send()?.expect(201).map(drop)
+        })
+}
+
+/// An operation that takes a body.
+struct WithBody {
+    id: &'static str,
+    slug: &'static str,
+    limit: usize,
+    path: fn() -> String,
+    body: &'static str,
+    /// The answer to the honest body: for the session nobody has, 404.
+    honest: u16,
+}
+
+const MEDIA: [WithBody; 3] = [
+    WithBody {
+        id: "IssueSession",
+        slug: "issue_session",
+        limit: SESSION_BODY,
+        path: || sessions_of(PROJECT_ID),
+        body: r#"{"resource_id":"0190a8b8-d3e3-7d3d-8d3d-d3d3d3d3d3d3","kind":"ssh","target":{"ssh":{"user":"ops"}}}"#,
+        honest: 201,
+    },
+    WithBody {
+        id: "RevokeSession",
+        slug: "revoke_session",
+        limit: SESSION_BODY,
+        path: || format!("{}/{NOBODY}/revoke", sessions_of(PROJECT_ID)),
+        body: "{}",
+        honest: 404,
+    },
+    WithBody {
+        id: "CheckAuthorization",
+        slug: "check_authorization",
+        limit: CHECK_BODY,
+        path: || "/v1/authz/check".to_owned(),
+        body: r#"{"subject":"identity:a","relation":"act","resource":"resource:b"}"#,
+        honest: 200,
+    },
+];
+
+impl WithBody {
+    fn call(&self, bench: &Bench) -> Outcome<(Server, Call)> {
+        let server = bench.server()?;
+        let call = server.call("POST", &(self.path)()).bearer(&server.token(Identity::Operator)?);
+        Ok((server, call))
+    }
+}
+
+fn media_type(operation: &'static WithBody) -> Rule {
+    must(format!("server.{}.unsupported_media_type", operation.slug))
+        .title(format!("{} with a body that is not JSON by its type is 415", operation.id))
+        .source(DOCUMENT, format!("{}, 415", operation.id))
+        .claims([Claim::refusal(operation.id, 415, "unsupported_media_type")])
+        .fix("Take application/json and application/*+json; answer other types, and none, with 415.")
+        .check(move |bench| {
+            let (server, call) = operation.call(bench)?;
+            for media in ["text/plain", "application/x-www-form-urlencoded", "application/jsonx", "application/xml", "json"] {
+                let call = call.clone().body(operation.body).header("content-type", media);
+                expect_refused(&server, call, 415, "unsupported_media_type")?;
+            }
+            let untyped = call.body(operation.body);
+            expect_refused(&server, untyped, 415, "unsupported_media_type")?;
+            expect_sessions(&server, 0)
+        })
+}
+
+fn too_large(operation: &'static WithBody) -> Rule {
+    let limit = operation.limit;
+    must(format!("server.{}.request_body_too_large", operation.slug))
+        .title(format!("{} takes a body of {limit} bytes and answers a larger one with 413", operation.id))
+        .source(DOCUMENT, format!("{}, x-max-body-bytes", operation.id))
+        .claims([Claim::refusal(operation.id, 413, "request_body_too_large")])
+        .fix("Count the bytes of the body as they come, refuse with 413 when they pass the limit, and answer before hanging up.")
+        .check(move |bench| {
+            let (server, call) = operation.call(bench)?;
+            let call = call.header("content-type", "application/json");
+            let filled = |length: usize| format!("{:<length$}", operation.body);
+            call.clone().body(filled(limit)).send()?.expect(operation.honest)?;
+            for length in [limit + 1, limit * 8] {
+                let call = call.clone().body(filled(length));
+                expect_refused(&server, call, 413, "request_body_too_large")?;
+            }
+            expect_sessions(&server, usize::from(operation.honest == 201))
+        })
+}
+
+fn encoded() -> Rule {
+    should("server.issue_session.encoded_body")
+        .title("A body under a content coding is refused, not guessed at")
+        .source(PAGE, "Problems, 415")
+        .claims([Claim::refusal("IssueSession", 415, "unsupported_media_type")])
+        .fix("Refuse a Content-Encoding other than identity with 415.")
+        .check(|bench| {
+            let (server, call) = MEDIA[0].call(bench)?;
+            let call = call.json(&Value::Null).body(MEDIA[0].body).header("content-encoding", "gzip");
+            expect_refused(&server, call, 415, "unsupported_media_type")?;
+            expect_sessions(&server, 0)
+        })
+}
+
+fn json_types() -> Rule {
+    must("server.issue_session.json_types")
+        .title("A body is JSON by application/json in any case, with parameters, or by a +json type")
+        .source(DOCUMENT, "IssueSession, request body")
+        .claims([Claim::operation("IssueSession", 201)])
+        .fix("Compare the media type without its parameters and without regard to case.")
+        .check(|bench| {
+            let (_server, call) = MEDIA[0].call(bench)?;
+            for media in ["application/json", "application/json; charset=utf-8", "Application/JSON", "application/json ;charset=UTF-8"] {
+                call.clone().body(MEDIA[0].body).header("content-type", media).send()?.expect(201)?;
+            }
+            Ok(())
+        })
+}
