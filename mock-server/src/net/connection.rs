@@ -65,6 +65,7 @@ impl Transport for TlsStream<TcpStream> {
 
 pub(super) async fn run<H, F>(
     stream: TcpStream,
+    address: SocketAddr,
     tls: TlsAcceptor,
     handler: Arc<H>,
     mut phases: watch::Receiver<Phase>,
@@ -74,7 +75,6 @@ pub(super) async fn run<H, F>(
 {
     // Without this the second small write of an answer waits for the client's delayed ACK.
     let _ = stream.set_nodelay(true);
-    let Ok(address) = stream.peer_addr() else { return };
 
     let opening = async {
         let mut first = [0];
@@ -106,6 +106,10 @@ where
     H: Fn(Request<Incoming>, Peer) -> F + Send + Sync + 'static,
     F: Future<Output = Response<Body>> + Send + 'static,
 {
+    // A stop that came during the handshake: nobody has asked anything yet.
+    if *phases.borrow_and_update() > Phase::Serving {
+        return;
+    }
     let scripted = Arc::new(Mutex::new(None::<Script>));
     let service = {
         let scripted = Arc::clone(&scripted);

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use axum::response::Response;
 use hyper::Request;
 use hyper::body::Incoming;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 
@@ -51,11 +52,11 @@ pub async fn serve<H, F>(
             () = &mut shutdown => break,
             accepted = accept(&listener, &permits) => accepted,
         };
-        let Some((stream, permit)) = accepted else { continue };
+        let Some((stream, address, permit)) = accepted else { continue };
         let (tls, handler, phases, alive) =
             (tls.clone(), Arc::clone(&handler), phases.clone(), alive.clone());
         tokio::spawn(async move {
-            connection::run(stream, tls, handler, phases).await;
+            connection::run(stream, address, tls, handler, phases).await;
             drop((permit, alive));
         });
     }
@@ -72,11 +73,11 @@ pub async fn serve<H, F>(
 async fn accept(
     listener: &TcpListener,
     permits: &Arc<Semaphore>,
-) -> Option<(TcpStream, tokio::sync::OwnedSemaphorePermit)> {
+) -> Option<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
     // The semaphore is never closed.
     let permit = Arc::clone(permits).acquire_owned().await.ok()?;
     match listener.accept().await {
-        Ok((stream, _)) => Some((stream, permit)),
+        Ok((stream, address)) => Some((stream, address, permit)),
         Err(error) => {
             if !is_of_one_connection(&error) {
                 tokio::time::sleep(ACCEPT_PAUSE).await;
