@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 
 use super::installation::{
-    BASTION, LEDGER, NOBODY, SCANNER, WAREHOUSE, expect_refused, expect_sessions, identity, policy, world,
+    BASTION, LEDGER, NOBODY, SCANNER, WAREHOUSE, expect_refused, expect_sessions, identity, policy,
+    world,
 };
 use super::{PAGE, must};
 use crate::bench::{Call, Canary, Family, Identity, RESOURCE_ID, Server};
@@ -182,7 +183,7 @@ fn neighbours(pair: &'static Pair) -> Rule {
         .fix("Ask the gates in the contract's order (x-refusal-order) and stop at the first that refuses.")
         .check(move |bench| {
             let server = world(bench, pair.world)?;
-            expect_refused(&server, (pair.call)(&server)?, pair.status, pair.code)?;
+            expect_refused((pair.call)(&server)?, pair.status, pair.code)?;
             server.expect_count("IssueSession", 1)
         })
 }
@@ -202,7 +203,9 @@ fn keyed(call: Call) -> Call {
 
 fn replay_after_step_up() -> Rule {
     must("server.gate.step_up_before_replay")
-        .title("A known idempotency key does not bring the token to a login that is too weak for it")
+        .title(
+            "A known idempotency key does not bring the token to a login that is too weak for it",
+        )
         .source(PAGE, "Order of refusals")
         .claims([Claim::refusal("IssueSession", 401, "step_up_required")])
         .fix("Look a key up only after the relation check and the step-up have passed.")
@@ -210,7 +213,7 @@ fn replay_after_step_up() -> Rule {
             let server = world(bench, weak_login)?;
             let call = keyed(server.issue(Family::Ssh, Identity::Operator)?);
             let first = call.clone().send()?.expect(201)?;
-            let problem = expect_refused(&server, call.clone().bearer(WEAK), 401, "step_up_required")?;
+            let problem = expect_refused(call.clone().bearer(WEAK), 401, "step_up_required")?;
             let token = first["token"].as_str().unwrap_or_default();
             Canary::new("the session token", token)
                 .absent_from("the refusal", problem.to_string().as_bytes())?;
@@ -222,13 +225,17 @@ fn replay_before_budget() -> Rule {
     must("server.gate.replay_before_budget")
         .title("A known idempotency key gets its session although the budget is used up")
         .source(PAGE, "Order of refusals")
-        .claims([Claim::operation("IssueSession", 201), Claim::refusal("IssueSession", 429, "session_limit_exceeded")])
+        .claims([
+            Claim::operation("IssueSession", 201),
+            Claim::refusal("IssueSession", 429, "session_limit_exceeded"),
+        ])
         .fix("Answer a known key before the budget is asked; a replay spends nothing of it.")
         .check(|bench| {
-            let server = world(bench, |world| policy(world)["max_sessions_per_identity"] = json!(1))?;
+            let server =
+                world(bench, |world| policy(world)["max_sessions_per_identity"] = json!(1))?;
             let plain = server.issue(Family::TcpForward, Identity::Operator)?;
             let first = keyed(plain.clone()).send()?.expect(201)?;
-            expect_refused(&server, plain.clone(), 429, "session_limit_exceeded")?;
+            expect_refused(plain.clone(), 429, "session_limit_exceeded")?;
             for _ in 0..3 {
                 let again = keyed(plain.clone()).send()?.expect(201)?;
                 expect_eq("the session", &first["session_id"], &again["session_id"])?;
@@ -246,10 +253,10 @@ fn project_of_the_path() -> Rule {
         .check(|bench| {
             let server = bench.server()?;
             let call = at_resource(&server, Family::Ssh, SCANNER, Identity::Admin)?;
-            expect_refused(&server, call, 404, "resource_not_found")?;
+            expect_refused(call, 404, "resource_not_found")?;
             let there = in_project(&server, WAREHOUSE, Identity::Admin)?;
             let elsewhere = there.clone().edit(|body| body["resource_id"] = json!(RESOURCE_ID));
-            expect_refused(&server, elsewhere, 404, "resource_not_found")?;
+            expect_refused(elsewhere, 404, "resource_not_found")?;
             there.edit(|body| body["resource_id"] = json!(SCANNER)).send()?.expect(201)?;
             expect_sessions(&server, 0)
         })
@@ -269,7 +276,7 @@ fn signer() -> Rule {
             })?;
             let call = keyed(server.issue(Family::Ssh, Identity::Operator)?);
             for _ in 0..4 {
-                expect_refused(&server, call.clone(), 503, "signing_unavailable")?;
+                expect_refused(call.clone(), 503, "signing_unavailable")?;
             }
             expect_sessions(&server, 0)
         })

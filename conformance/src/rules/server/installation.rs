@@ -108,8 +108,8 @@ pub(super) fn expect_sessions(server: &Server, count: usize) -> Outcome {
     expect_eq("the number of sessions in the project", &count, &found)
 }
 
-/// A refusal that must leave nothing behind: no session, and one more request in the journal.
-pub(super) fn expect_refused(server: &Server, call: Call, status: u16, code: &str) -> Outcome<Value> {
+/// Sends a request that must be refused with that status and code.
+pub(super) fn expect_refused(call: Call, status: u16, code: &str) -> Outcome<Value> {
     let problem = call.send()?.expect_problem(status, code)?;
     expect_eq("the status inside the problem", &json!(status), &problem["status"])?;
     Ok(problem)

@@ -24,7 +24,10 @@ pub(super) fn all() -> Vec<Rule> {
 
 fn created(family: Family) -> Rule {
     must(format!("server.issue_session.created.{}", family.kind()))
-        .title(format!("An allowed request of kind {} is answered with its own active session", family.kind()))
+        .title(format!(
+            "An allowed request of kind {} is answered with its own active session",
+            family.kind()
+        ))
         .source(DOCUMENT, "IssueSession, 201")
         .claims([Claim::operation("IssueSession", 201)])
         .fix("Answer 201 with session_id, token, expires_at and the session as asked for.")
@@ -185,8 +188,13 @@ fn unread_fields() -> Rule {
 
 fn nested_group() -> Rule {
     should("server.issue_session.nested_group")
-        .title("Whoever is an operator by a group inside a group may act, be it a person or a service")
-        .source("docs/decisions/0026-choosing-a-behaviour.md", "the answers follow from identities, relations and policies")
+        .title(
+            "Whoever is an operator by a group inside a group may act, be it a person or a service",
+        )
+        .source(
+            "docs/decisions/0026-choosing-a-behaviour.md",
+            "the answers follow from identities, relations and policies",
+        )
         .claims([Claim::operation("IssueSession", 201)])
         .fix("Follow members of groups through groups.")
         .check(|bench| {

@@ -4,6 +4,7 @@ mod bodies;
 mod gates;
 mod installation;
 mod issue;
+mod operation;
 mod operations;
 
 use std::borrow::Cow;

@@ -1,124 +1,13 @@
 //! The refusals that many operations share, operation by operation.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::installation::{NOBODY, WAREHOUSE, expect_refused, issued, world};
+use super::operation::{OPERATIONS, Operation};
 use super::{DOCUMENT, must};
 use crate::bench::{Call, Family, Identity, PROJECT_ID, RESOURCE_ID, Server};
 use crate::rule::{Claim, Rule, RuleDraft};
 use crate::verdict::{Outcome, expect};
-
-/// One operation that wants a bearer, and what is in its path.
-struct Operation {
-    id: &'static str,
-    slug: &'static str,
-    /// The name it is counted by.
-    counted: &'static str,
-    method: &'static str,
-    path: &'static str,
-    body: Option<fn() -> Value>,
-}
-
-const OPERATIONS: [Operation; 11] = [
-    Operation {
-        id: "IssueSession",
-        slug: "issue_session",
-        counted: "IssueSession",
-        method: "POST",
-        path: "/v1/projects/{project}/sessions",
-        body: Some(issue_body),
-    },
-    Operation {
-        id: "ListSessions",
-        slug: "list_sessions",
-        counted: "ListSessions",
-        method: "GET",
-        path: "/v1/projects/{project}/sessions",
-        body: None,
-    },
-    Operation {
-        id: "GetSession",
-        slug: "get_session",
-        counted: "GetSession",
-        method: "GET",
-        path: "/v1/projects/{project}/sessions/{session}",
-        body: None,
-    },
-    Operation {
-        id: "RevokeSession",
-        slug: "revoke_session",
-        counted: "RevokeSession",
-        method: "POST",
-        path: "/v1/projects/{project}/sessions/{session}/revoke",
-        body: Some(|| json!({})),
-    },
-    Operation {
-        id: "RevokeSessionByVerb",
-        slug: "revoke_session_by_verb",
-        counted: "RevokeSession",
-        method: "POST",
-        path: "/v1/projects/{project}/sessions/{session}:revoke",
-        body: None,
-    },
-    Operation {
-        id: "Whoami",
-        slug: "whoami",
-        counted: "Whoami",
-        method: "GET",
-        path: "/v1/auth/whoami",
-        body: None,
-    },
-    Operation {
-        id: "ListProjects",
-        slug: "list_projects",
-        counted: "ListProjects",
-        method: "GET",
-        path: "/v1/projects",
-        body: None,
-    },
-    Operation {
-        id: "GetProject",
-        slug: "get_project",
-        counted: "GetProject",
-        method: "GET",
-        path: "/v1/projects/{project}",
-        body: None,
-    },
-    Operation {
-        id: "ListResources",
-        slug: "list_resources",
-        counted: "ListResources",
-        method: "GET",
-        path: "/v1/projects/{project}/resources",
-        body: None,
-    },
-    Operation {
-        id: "GetResource",
-        slug: "get_resource",
-        counted: "GetResource",
-        method: "GET",
-        path: "/v1/projects/{project}/resources/{resource}",
-        body: None,
-    },
-    Operation {
-        id: "CheckAuthorization",
-        slug: "check_authorization",
-        counted: "CheckAuthorization",
-        method: "POST",
-        path: "/v1/authz/check",
-        body: Some(check_body),
-    },
-];
-
-fn issue_body() -> Value {
-    json!({"resource_id": RESOURCE_ID, "kind": "tcp",
-        "target": {"tcp": {"host": "10.0.0.5", "port": 5432}}})
-}
-
-fn check_body() -> Value {
-    json!({"subject": "identity:0190a8b8-1d00-7000-8000-000000000001", "relation": "act",
-        "resource": format!("resource:{RESOURCE_ID}")})
-}
 
 /// What stands in the path of a request.
 struct Ids {
@@ -236,7 +125,7 @@ fn unauthenticated(operation: &'static Operation) -> Rule {
             ];
             let count = calls.len() as u64;
             for call in calls {
-                expect_refused(&server, call, 401, "unauthenticated")?;
+                expect_refused(call, 401, "unauthenticated")?;
             }
             server.expect_count(operation.counted, count)
         })
@@ -250,7 +139,7 @@ fn suspended(operation: &'static Operation) -> Rule {
         .check(move |bench| {
             let server = bench.server()?;
             let call = operation.by(&server, &Ids::plain(), Identity::Suspended)?;
-            expect_refused(&server, call, 403, "identity_suspended")?;
+            expect_refused(call, 403, "identity_suspended")?;
             server.expect_count(operation.counted, 1)
         })
 }
@@ -263,13 +152,22 @@ fn bad_id(operation: &'static Operation, part: &'static str) -> Rule {
     };
     operation
         .refusal(400, code)
-        .title(format!("{} with a {part} id that is no hyphenated UUID is 400 {code}", operation.id))
+        .title(format!(
+            "{} with a {part} id that is no hyphenated UUID is 400 {code}",
+            operation.id
+        ))
         .fix("Take ids in the path in the hyphenated form of a UUID only.")
         .check(move |bench| {
             let server = bench.server()?;
-            for wrong in ["42", "not-a-uuid", "0190a8b8a0c07a0a8a0aa0a0a0a0a0c0", "%7B0190a8b8-a0c0-7a0a-8a0a-a0a0a0a0a0c0%7D", "0190a8b8-a0c0-7a0a-8a0a-a0a0a0a0a0cg"] {
+            for wrong in [
+                "42",
+                "not-a-uuid",
+                "0190a8b8a0c07a0a8a0aa0a0a0a0a0c0",
+                "%7B0190a8b8-a0c0-7a0a-8a0a-a0a0a0a0a0c0%7D",
+                "0190a8b8-a0c0-7a0a-8a0a-a0a0a0a0a0cg",
+            ] {
                 let call = operation.by(&server, &with(part, wrong), Identity::Operator)?;
-                expect_refused(&server, call, 400, code)?;
+                expect_refused(call, 400, code)?;
             }
             server.expect_count(operation.counted, 5)
         })
@@ -293,12 +191,15 @@ fn unknown(operation: &'static Operation, part: &'static str) -> Rule {
     };
     operation
         .refusal(404, code)
-        .title(format!("{} of a {part} that is not there, or not in that place, is 404 {code}", operation.id))
+        .title(format!(
+            "{} of a {part} that is not there, or not in that place, is 404 {code}",
+            operation.id
+        ))
         .fix("Look ids up inside the project the path names, and say which of them is not there.")
         .check(move |bench| {
             let server = bench.server()?;
             let call = operation.by(&server, &with(part, NOBODY), Identity::Admin)?;
-            expect_refused(&server, call, 404, code)?;
+            expect_refused(call, 404, code)?;
             if part == "project" {
                 return Ok(());
             }
@@ -306,7 +207,7 @@ fn unknown(operation: &'static Operation, part: &'static str) -> Rule {
             let mut elsewhere = Ids::real(operation, &server)?;
             WAREHOUSE.clone_into(&mut elsewhere.project);
             let call = operation.by(&server, &elsewhere, Identity::Admin)?;
-            expect_refused(&server, call, 404, code)?;
+            expect_refused(call, 404, code)?;
             server.expect_count(operation.counted, 2)
         })
 }
@@ -319,7 +220,7 @@ fn not_provisioned(operation: &'static Operation) -> Rule {
         .check(move |bench| {
             let server = world(bench, |world| world["access"]["provisioned"] = json!(false))?;
             let call = operation.by(&server, &Ids::plain(), Identity::Operator)?;
-            expect_refused(&server, call, 501, "access_session_not_provisioned")?;
+            expect_refused(call, 501, "access_session_not_provisioned")?;
             server.expect_count(operation.counted, 1)
         })
 }
@@ -327,13 +228,16 @@ fn not_provisioned(operation: &'static Operation) -> Rule {
 fn authz_unavailable(operation: &'static Operation) -> Rule {
     operation
         .refusal(503, "authz_unavailable")
-        .title(format!("{} is 503 while relations cannot be checked, neither allowed nor denied", operation.id))
+        .title(format!(
+            "{} is 503 while relations cannot be checked, neither allowed nor denied",
+            operation.id
+        ))
         .fix("When the relation service is away, decide nothing: 503 authz_unavailable.")
         .check(move |bench| {
             let server = world(bench, |world| world["authz"]["available"] = json!(false))?;
             for who in [Identity::Operator, Identity::Outsider] {
                 let call = operation.by(&server, &Ids::plain(), who)?;
-                expect_refused(&server, call, 503, "authz_unavailable")?;
+                expect_refused(call, 503, "authz_unavailable")?;
             }
             server.expect_count(operation.counted, 2)
         })
@@ -348,7 +252,7 @@ fn denied(operation: &'static Operation) -> Rule {
             let server = bench.server()?;
             let ids = Ids::real(operation, &server)?;
             let call = operation.by(&server, &ids, Identity::Outsider)?;
-            let problem = expect_refused(&server, call, 403, "rebac_denied")?;
+            let problem = expect_refused(call, 403, "rebac_denied")?;
             let path = problem["relation_path"].as_array().map_or(0, Vec::len);
             expect(path > 0, "relation_path of the denial", "the relations tried", "none")?;
             server.expect_count(operation.counted, 1)
