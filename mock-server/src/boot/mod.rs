@@ -7,7 +7,7 @@ mod ready;
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -41,6 +41,8 @@ pub enum StartError {
     File { place: String, source: io::Error },
     #[error(transparent)]
     Ca(#[from] CaError),
+    #[error("the certificates could not be made")]
+    Certificates,
     #[error(transparent)]
     Namespace(#[from] NamespaceError),
     #[error("cannot start the runtime: {0}")]
@@ -111,18 +113,19 @@ pub fn prepare(config: &Config) -> Result<Prepared, StartError> {
     let listener =
         TcpListener::bind(address).map_err(|source| StartError::Listen { address, source })?;
     let bound = listener.local_addr().map_err(|source| StartError::Listen { address, source })?;
-    let scene = scene(&config.world)?;
-    let ca = DevCa::create(config.state_dir.as_deref())?;
-    let tls = ca.server_config()?;
-    let ready = Ready::new(bound, ca.file());
-    let origin = Origin {
-        scene,
+    // Keys and signatures take as long as all the rest, so they are made meanwhile.
+    let state_dir = config.state_dir.clone();
+    let certificates = std::thread::spawn(move || certificates(state_dir.as_deref()));
+    let namespaces = Namespaces::new(Origin {
+        scene: scene(&config.world)?,
         clock: config.clock.map_or_else(Clock::machine, Clock::frozen_at),
         seed: seed(config.seed)?,
         journal: config.journal,
-    };
+    })?;
+    let (ca, tls) = certificates.join().map_err(|_| StartError::Certificates)??;
+    let ready = Ready::new(bound, ca.file());
     let server = Arc::new(Server {
-        namespaces: Namespaces::new(origin)?,
+        namespaces,
         generation: config.generation,
         ready: ready.to_json(),
     });
@@ -130,20 +133,25 @@ pub fn prepare(config: &Config) -> Result<Prepared, StartError> {
 }
 
 fn scene(world: &World) -> Result<Scene, StartError> {
-    let (place, text) = match world {
-        World::Text(text) => ("world".to_owned(), text.clone()),
+    let (place, file) = match world {
+        World::Text(text) => ("world".to_owned(), WorldFile::parse(text)),
         World::Named(name) => match worlds::find(name) {
-            Some(text) => (format!("world {name}"), text.to_owned()),
+            Some(file) => (format!("world {name}"), file),
             None => {
                 let text = std::fs::read_to_string(name)
                     .map_err(|source| StartError::File { place: name.clone(), source })?;
-                (name.clone(), text)
+                (name.clone(), WorldFile::parse(&text))
             }
         },
     };
-    WorldFile::parse(&text)
-        .and_then(Scene::prepare)
-        .map_err(|source| StartError::World { place, source })
+    file.and_then(Scene::prepare).map_err(|source| StartError::World { place, source })
+}
+
+/// The authority, and what the server presents in its name.
+fn certificates(state_dir: Option<&Path>) -> Result<(DevCa, Arc<ServerConfig>), CaError> {
+    let ca = DevCa::create(state_dir)?;
+    let tls = ca.server_config()?;
+    Ok((ca, tls))
 }
 
 /// A number makes runs alike; without one, no two are.

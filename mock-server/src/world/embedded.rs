@@ -1,12 +1,31 @@
-//! The worlds that travel inside the binary.
+//! The worlds that travel inside the binary, written in YAML under `fixtures/worlds` and
+//! turned into JSON by the build.
 
-/// `(name, YAML)`, the default first.
-pub const WORLDS: &[(&str, &str)] = &[
-    ("default", include_str!("../../../fixtures/worlds/default.yaml")),
-    ("tiny", include_str!("../../../fixtures/worlds/tiny.yaml")),
-    ("bench", include_str!("../../../fixtures/worlds/bench.yaml")),
+use super::file::{WorldError, WorldFile};
+
+/// `(name, JSON)`, the default first.
+const WORLDS: &[(&str, &str)] = &[
+    ("default", include_str!(concat!(env!("OUT_DIR"), "/default.json"))),
+    ("tiny", include_str!(concat!(env!("OUT_DIR"), "/tiny.json"))),
+    ("bench", include_str!(concat!(env!("OUT_DIR"), "/bench.json"))),
 ];
 
-pub fn find(name: &str) -> Option<&'static str> {
-    WORLDS.iter().find(|(known, _)| *known == name).map(|(_, text)| *text)
+/// The embedded world of this name, if there is one.
+pub fn find(name: &str) -> Option<Result<WorldFile, WorldError>> {
+    let (_, text) = WORLDS.iter().find(|(known, _)| *known == name)?;
+    Some(serde_json::from_str(text).map_err(|error| WorldError::Syntax(error.to_string())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_json_says_what_the_yaml_says() {
+        for (name, _) in WORLDS {
+            let file = format!("{}/../fixtures/worlds/{name}.yaml", env!("CARGO_MANIFEST_DIR"));
+            let yaml = std::fs::read_to_string(file).unwrap();
+            assert_eq!(find(name).unwrap().unwrap(), WorldFile::parse(&yaml).unwrap());
+        }
+    }
 }

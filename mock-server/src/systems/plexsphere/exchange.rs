@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::body::Body;
-use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue, WWW_AUTHENTICATE};
+use hyper::header::{ALLOW, CONTENT_TYPE, DATE, HeaderValue, WWW_AUTHENTICATE};
 use hyper::{HeaderMap, Response, StatusCode};
 use jiff::Timestamp;
 use serde::Serialize;
@@ -58,13 +58,26 @@ impl Exchange {
             self.problem(&refusal)
         });
         self.trail.status = Some(response.status().as_u16());
-        response
+        self.dated(response)
     }
 
     /// As [`finish`](Self::finish), leaving no line in the journal.
     pub fn finish_unseen(self, answer: Answer) -> Response<Body> {
         let response = answer.unwrap_or_else(|refusal| self.problem(&refusal));
+        let response = self.dated(response);
         self.trail.discard();
+        response
+    }
+
+    /// A clock that stands still dates the answers too, so that runs are alike to the byte.
+    /// Otherwise the machine's date is true, and already at hand.
+    fn dated(&self, mut response: Response<Body>) -> Response<Body> {
+        if self.installation.clock.is_frozen() {
+            let date = self.now.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
+            if let Ok(date) = HeaderValue::from_str(&date) {
+                response.headers_mut().insert(DATE, date);
+            }
+        }
         response
     }
 

@@ -119,8 +119,11 @@ impl Refusal {
         }
     }
 
-    /// The code in words, as a title.
+    /// A title: the code in words, but for the one that is jargon.
     pub fn title(&self) -> String {
+        if self.code == "rebac_denied" {
+            return "Permission denied".to_owned();
+        }
         let mut title = self.code.replace('_', " ");
         if let Some(first) = title.get_mut(..1) {
             first.make_ascii_uppercase();

@@ -6,7 +6,7 @@ use super::generation::Generation;
 use super::wire::SessionView;
 use crate::listeners;
 use crate::namespace::Installation;
-use crate::world::kind::Status;
+use crate::world::kind::{RevokeReason, Status};
 use crate::world::sessions::Session;
 
 /// The view in the answer to IssueSession, before any node had a chance to report.
@@ -25,7 +25,7 @@ pub fn at_issue<'a>(installation: &Installation, session: &'a Session) -> Sessio
         last_active_at: moment(session.last_active_at),
         idle_timeout_seconds: session.idle_timeout,
         revoked_at: session.ended_at.map(moment),
-        revoke_reason: session.revoke_reason.map(|reason| reason.word()),
+        revoke_reason: session.revoke_reason.map(RevokeReason::word),
         listener_endpoint: None,
         target: &session.target,
     }
