@@ -96,6 +96,16 @@ impl Sandbox {
         Ok(path)
     }
 
+    /// Writes a program below the sandbox root.
+    pub fn write_program(&self, path: impl AsRef<Path>, text: &str) -> io::Result<PathBuf> {
+        let path = self.root.join(path);
+        if let Some(parent) = path.parent() {
+            fs::create_dir_all(parent)?;
+        }
+        super::process::write_executable(&path, text)?;
+        Ok(path)
+    }
+
     /// The credential file, private as the rules want it.
     pub fn write_token(&self, token: &str) -> io::Result<PathBuf> {
         self.write("home/token", format!("{token}\n"), 0o600)

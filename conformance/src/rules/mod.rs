@@ -1,6 +1,8 @@
 //! The rules, a file for each subject matter. Each file hands over its rules by `all()`.
 
 mod awkward_text;
+mod config;
+mod credentials;
 mod exit_codes;
 mod files;
 mod files_refused;
@@ -23,6 +25,8 @@ use crate::verdict::Outcome;
 pub(crate) fn all() -> Outcome<Vec<Rule>> {
     let mut rules = Vec::new();
     rules.extend(awkward_text::all());
+    rules.extend(config::all());
+    rules.extend(credentials::all());
     rules.extend(exit_codes::all());
     rules.extend(files::all());
     rules.extend(files_refused::all());
