@@ -2,15 +2,15 @@
 //! journalled, because they are no part of what is observed.
 
 use axum::body::Body;
-use hyper::body::Incoming;
 use hyper::header::{CONTENT_TYPE, HeaderValue};
-use hyper::{Method, Request, Response};
+use hyper::{Method, Response};
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::namespace::Scene;
-use crate::systems::plexsphere::body::{self, take};
+use crate::scenario;
+use crate::systems::plexsphere::body;
 use crate::systems::plexsphere::exchange::{Answer, json as answer, no_content};
 use crate::systems::plexsphere::{Exchange, Refusal};
 use crate::world::file::WorldFile;
@@ -22,19 +22,13 @@ const WORLD_BODY: usize = 1024 * 1024;
 pub const BASE: &str = "/__mock/";
 
 /// Answers `/__mock/<what>`; `ready` is the document that the server printed when it was.
-pub async fn respond(
-    x: Exchange,
-    what: &str,
-    request: Request<Incoming>,
-    ready: &str,
-) -> Response<Body> {
-    let answer = dispatch(&x, what, request, ready).await;
-    x.finish_unseen(answer)
+pub async fn respond(mut x: Exchange, what: &str, method: &Method, ready: &str) -> Response<Body> {
+    let answer = dispatch(&mut x, what, method, ready).await;
+    x.finish_unseen(answer).await
 }
 
-async fn dispatch(x: &Exchange, what: &str, request: Request<Incoming>, ready: &str) -> Answer {
-    let (head, body) = request.into_parts();
-    match (what, &head.method) {
+async fn dispatch(x: &mut Exchange, what: &str, method: &Method, ready: &str) -> Answer {
+    match (what, method) {
         ("ready", &Method::GET) => Ok(json_text(ready.to_owned().into_bytes())),
         ("requests", &Method::GET) => {
             Ok(json_text(x.namespace.journal.to_json(&x.namespace.name)))
@@ -45,7 +39,7 @@ async fn dispatch(x: &Exchange, what: &str, request: Request<Incoming>, ready: &
         }
         ("clock", &Method::GET) => Ok(clock(x)),
         ("clock", &Method::PUT) => {
-            let wish = body::plain_json(take(body, body::SMALL_BODY).await)?;
+            let wish = body::plain_json(x.take_body(body::SMALL_BODY).await)?;
             move_clock(x, &wish)?;
             Ok(clock(x))
         }
@@ -55,10 +49,12 @@ async fn dispatch(x: &Exchange, what: &str, request: Request<Incoming>, ready: &
         }
         ("world", &Method::GET) => Ok(answer(200, &x.installation.directory.file)),
         ("world", &Method::PUT) => {
-            enter_world(x, &take(body, WORLD_BODY).await?)?;
+            let world = x.take_body(WORLD_BODY).await?;
+            enter_world(x, &world)?;
             Ok(answer(200, &x.namespace.installation().directory.file))
         }
-        ("ready", _) => Err(Refusal::method_not_allowed("GET")),
+        ("scenarios", &Method::GET) => Ok(answer(200, &json!({"scenarios": scenario::names()}))),
+        ("ready" | "scenarios", _) => Err(Refusal::method_not_allowed("GET")),
         ("requests", _) => Err(Refusal::method_not_allowed("GET, DELETE")),
         ("clock" | "world", _) => Err(Refusal::method_not_allowed("GET, PUT")),
         ("reset", _) => Err(Refusal::method_not_allowed("POST")),

@@ -15,6 +15,7 @@ pub mod namespace;
 pub mod net;
 pub mod rebac;
 pub mod route;
+pub mod scenario;
 pub mod systems;
 pub mod world;
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use hyper::body::Incoming;
+use hyper::http::request::Parts;
 use hyper::{Request, Response};
 
 use crate::control;
@@ -46,35 +47,40 @@ fn prefixed<'p>(path: &'p str, prefix: &str) -> (Option<&'p str>, &'p str) {
 }
 
 pub async fn answer(server: Arc<Server>, request: Request<Incoming>) -> Response<Body> {
-    let path = request.uri().path().to_owned();
-    let route = Route::read(&path);
+    let (head, body) = request.into_parts();
+    let path = head.uri.path();
+    let route = Route::read(path);
     let (namespace, refused) = match route.namespace.map(|name| server.namespaces.named(name)) {
         None => (server.namespaces.default_one(), None),
         Some(Ok(namespace)) => (namespace, None),
         Some(Err(error)) => (server.namespaces.default_one(), Some(error)),
     };
-    let x = exchange(&server, namespace, &request, &path, route.base);
+    let x = exchange(&server, namespace, &head, route.base, body);
     if let Some(error) = refused {
-        return x.finish(Err(refuse(&error)));
+        return x.finish(Err(refuse(&error))).await;
     }
     if let Some(what) = route.rest.strip_prefix(control::BASE)
         && route.scenario.is_none()
     {
-        return control::respond(x, what, request, &server.ready).await;
+        return control::respond(x, what, &head.method, &server.ready).await;
     }
-    plexsphere::answer(x, route.rest, request).await
+    match route.scenario {
+        Some(name) => plexsphere::play(x, name, route.rest, &head).await,
+        None => plexsphere::answer(x, route.rest, &head).await,
+    }
 }
 
 fn exchange(
     server: &Server,
     namespace: Arc<Namespace>,
-    request: &Request<Incoming>,
-    path: &str,
+    head: &Parts,
     base: &str,
+    body: Incoming,
 ) -> Exchange {
     let installation: Arc<Installation> = namespace.installation();
     let now = installation.clock.now();
-    let trail = namespace.journal.open(now, request.method().as_str(), path);
+    let path = head.uri.path();
+    let trail = namespace.journal.open(now, head.method.as_str(), path);
     Exchange {
         namespace,
         installation,
@@ -83,6 +89,8 @@ fn exchange(
         path: path.to_owned(),
         base: base.to_owned(),
         trail,
+        body: Some(body),
+        caller: None,
     }
 }
 

@@ -23,6 +23,16 @@ pub struct Scenario {
     pub expect: BTreeMap<String, Expectation>,
 }
 
+impl Scenario {
+    /// The code of the problem that it answers with, if that is what it does.
+    pub fn code(&self) -> Option<&str> {
+        match &self.answer.body {
+            Some(Content::Json(document)) => document.get("code")?.as_str(),
+            _ => None,
+        }
+    }
+}
+
 /// Where an expectation comes from.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -64,8 +74,14 @@ pub(super) struct Answer {
     pub body: Option<Content>,
     pub content_encoding: Option<Encoding>,
     pub content_length: Option<Length>,
-    #[serde(default)]
-    pub wire: Wire,
+    pub wire: Option<Wire>,
+}
+
+impl Answer {
+    /// Whether any http server could send it, as far as its keys tell.
+    pub(super) fn is_ordinary(&self) -> bool {
+        self.reason_phrase.is_none() && self.content_length.is_none() && self.wire.is_none()
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -124,7 +140,7 @@ pub(super) enum Framing {
     None,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Wire {
     pub delay_before_ms: Option<u64>,
@@ -133,18 +149,6 @@ pub(super) struct Wire {
     pub close: Option<Phase>,
     pub drip: Option<Drip>,
     pub raw: Option<String>,
-}
-
-impl Wire {
-    /// Whether the answer travels as any other.
-    pub(super) fn is_ordinary(&self) -> bool {
-        self.delay_before_ms.is_none()
-            && self.stall.is_none()
-            && self.reset.is_none()
-            && self.close.is_none()
-            && self.drip.is_none()
-            && self.raw.is_none()
-    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]

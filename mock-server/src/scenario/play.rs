@@ -15,7 +15,7 @@ use hyper::body::Bytes;
 use serde_json::Value;
 
 use super::Scenario;
-use super::file::{Answer, Content, Drip, Encoding, Framing, Length, Phase};
+use super::file::{Answer, Content, Drip, Encoding, Framing, Length, Phase, Wire};
 use super::fill::Occasion;
 use super::fill::{filled, patched};
 use crate::net::{Script, Step};
@@ -45,27 +45,21 @@ pub fn answer(
     issued: impl FnOnce() -> Issued,
 ) -> Result<Response, Unplayable> {
     let unplayable = |why: String| Unplayable { name: scenario.name.clone(), why };
-    if let Some(raw) = &scenario.answer.wire.raw {
+    if let Some(raw) = scenario.answer.wire.as_ref().and_then(|wire| wire.raw.as_ref()) {
         return Ok(raw_answer(scenario, raw));
     }
     let draft = Draft::write(scenario, occasion, issued).map_err(unplayable)?;
-    let ordinary = scenario.answer.wire.is_ordinary()
-        && scenario.answer.content_length.is_none()
-        && scenario.answer.reason_phrase.is_none();
-    match (ordinary, draft.response()) {
-        (true, (mut response, true)) => {
-            if let Payload::Whole(bytes) = draft.payload {
-                *response.body_mut() = Body::from(bytes);
-                return Ok(response);
-            }
-            Err(unplayable("an endless body needs a framing".to_owned()))
-        }
-        (_, (mut response, _)) => {
-            let script = draft.script(&scenario.answer).map_err(unplayable)?;
-            response.extensions_mut().insert(script);
-            Ok(response)
-        }
+    let (mut response, sayable) = draft.response();
+    if sayable && scenario.answer.is_ordinary() {
+        let Payload::Whole(bytes) = draft.payload else {
+            return Err(unplayable("an endless body needs a framing".to_owned()));
+        };
+        *response.body_mut() = Body::from(bytes);
+        return Ok(response);
     }
+    let script = draft.script(&scenario.answer).map_err(unplayable)?;
+    response.extensions_mut().insert(script);
+    Ok(response)
 }
 
 /// What is sent instead of http. The response beside it tells a journal what a lenient reader would
@@ -207,7 +201,8 @@ impl Draft {
             _ => None,
         };
         let head = self.head(answer);
-        let wire = &answer.wire;
+        let untouched = Wire::default();
+        let wire = answer.wire.as_ref().unwrap_or(&untouched);
         let mut steps = Vec::new();
         if let Some(delay) = wire.delay_before_ms {
             steps.push(Step::Wait(Duration::from_millis(delay)));

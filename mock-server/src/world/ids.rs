@@ -26,6 +26,14 @@ impl Ids {
         self.stretch
     }
 
+    /// A UUIDv7 that follows from what it is for, and uses up none of the others.
+    pub fn uuid_for(&self, now: Timestamp, what: &[u8]) -> Uuid {
+        let input = [self.seed.as_slice(), what].concat();
+        let mut tail = [0; 10];
+        tail.copy_from_slice(&digest(&SHA256, &input).as_ref()[..10]);
+        uuid::Builder::from_unix_timestamp_millis(unix_millis(now), &tail).into_uuid()
+    }
+
     /// Ten bytes nobody can foretell without the seed.
     fn draw(&self) -> [u8; 10] {
         let count = self.drawn.fetch_add(1, Ordering::Relaxed);

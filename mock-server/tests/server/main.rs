@@ -11,4 +11,5 @@ mod listing;
 mod namespaces;
 mod process;
 mod robustness;
+mod scenarios;
 mod tokens;

@@ -231,3 +231,27 @@ fn spew(authority: &str, bytes: &[u8]) -> Vec<u8> {
     let _ = stream.read_to_end(&mut answer);
     answer
 }
+
+/// A refusal that needs no body must not cost the client its connection.
+#[test]
+fn a_connection_is_used_again_after_a_refusal() {
+    let server = at_noon().start().unwrap();
+    let authority = server.http_url().strip_prefix("http://").unwrap();
+    let mut stream = TcpStream::connect(authority).unwrap();
+    for path in ["/nowhere", "/v1/version", "/ns/%20/v1/projects", "/__mock/ready", "/v1/version"] {
+        let body = "x".repeat(10_000);
+        write!(stream, "POST {path} HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n", body.len())
+            .unwrap();
+        stream.write_all(body.as_bytes()).unwrap();
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            let mut byte = [0];
+            stream.read_exact(&mut byte).unwrap();
+            head.push(byte[0]);
+        }
+        let head = String::from_utf8(head).unwrap();
+        assert!(head.starts_with("HTTP/1.1 4"), "{head}");
+        let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap();
+        stream.read_exact(&mut vec![0; length.parse().unwrap()]).unwrap();
+    }
+}

@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use axum::body::Body;
+use hyper::body::{Body as _, Bytes, Incoming};
 use hyper::header::{ALLOW, CONTENT_TYPE, DATE, HeaderValue, WWW_AUTHENTICATE};
 use hyper::{HeaderMap, Response, StatusCode};
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::body::{self, Taken};
 use super::generation::Generation;
 use super::refusal::{Refusal, Shape};
 use crate::gate::{self, Caller, Denial};
@@ -26,6 +28,10 @@ pub struct Exchange {
     /// What stands before `/v1` in it.
     pub base: String,
     pub trail: Open,
+    /// The request's body, until somebody reads it.
+    pub body: Option<Incoming>,
+    /// Who calls, once that was asked.
+    pub caller: Option<Caller>,
 }
 
 impl Exchange {
@@ -37,6 +43,7 @@ impl Exchange {
     pub fn caller(&mut self, headers: &HeaderMap) -> Result<Caller, Refusal> {
         let caller = gate::authenticate(&self.installation, bearer(headers), self.now)
             .map_err(|denial| self.refuse(denial))?;
+        self.caller = Some(caller);
         self.trail.identity = Some(self.installation.directory.label(caller.identity()));
         gate::in_good_standing(&self.installation, caller).map_err(|denial| self.refuse(denial))?;
         Ok(caller)
@@ -51,19 +58,39 @@ impl Exchange {
             .map_err(|denial| self.refuse(denial))
     }
 
+    /// The request's body, up to a limit.
+    pub async fn take_body(&mut self, limit: usize) -> Taken {
+        match self.body.take() {
+            Some(body) => body::take(body, limit).await,
+            None => Ok(Bytes::new()),
+        }
+    }
+
+    /// What nobody wanted to read is read all the same: a connection with an unread rest would
+    /// be closed under a client that believes it can use it again.
+    async fn drain(&mut self) {
+        if let Some(body) = self.body.take()
+            && !body.is_end_stream()
+        {
+            let _ = body::take(body, 0).await;
+        }
+    }
+
     /// Closes the exchange: the answer, or the problem document, and a line in the journal.
-    pub fn finish(mut self, answer: Answer) -> Response<Body> {
+    pub async fn finish(mut self, answer: Answer) -> Response<Body> {
         let response = answer.unwrap_or_else(|refusal| {
             self.trail.code = Some(refusal.code.into());
             self.problem(&refusal)
         });
+        self.drain().await;
         self.trail.status = Some(response.status().as_u16());
         self.dated(response)
     }
 
     /// As [`finish`](Self::finish), leaving no line in the journal.
-    pub fn finish_unseen(self, answer: Answer) -> Response<Body> {
+    pub async fn finish_unseen(mut self, answer: Answer) -> Response<Body> {
         let response = answer.unwrap_or_else(|refusal| self.problem(&refusal));
+        self.drain().await;
         let response = self.dated(response);
         self.trail.discard();
         response

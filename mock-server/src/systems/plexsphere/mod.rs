@@ -11,50 +11,51 @@ pub mod query;
 pub mod refusal;
 pub mod service;
 pub mod sessions;
+pub mod staged;
 pub mod view;
 pub mod wire;
 
 use axum::body::Body;
-use hyper::body::Incoming;
 use hyper::header::{ALLOW, HeaderValue};
-use hyper::{Method, Request, Response};
+use hyper::http::request::Parts;
+use hyper::{Method, Response};
 
 pub use exchange::Exchange;
 pub use generation::Generation;
 pub use operation::{Operation, Place};
 pub use refusal::Refusal;
+pub use staged::play;
 
 /// Answers one request; `path` is what follows the base of `x`.
-pub async fn answer(mut x: Exchange, path: &str, request: Request<Incoming>) -> Response<Body> {
-    let answer = dispatch(&mut x, path, request).await;
-    x.finish(answer)
+pub async fn answer(mut x: Exchange, path: &str, head: &Parts) -> Response<Body> {
+    let answer = dispatch(&mut x, path, head).await;
+    x.finish(answer).await
 }
 
-async fn dispatch(x: &mut Exchange, path: &str, request: Request<Incoming>) -> exchange::Answer {
+async fn dispatch(x: &mut Exchange, path: &str, head: &Parts) -> exchange::Answer {
     let place = Place::find(path).ok_or_else(Refusal::not_found)?;
-    if request.method() == Method::OPTIONS {
+    if head.method == Method::OPTIONS {
         let mut response = exchange::no_content();
         response.headers_mut().insert(ALLOW, HeaderValue::from_static(place.allow()));
         return Ok(response);
     }
     let operation = place
-        .operation(request.method())
+        .operation(&head.method)
         .ok_or_else(|| Refusal::method_not_allowed(place.allow()))?;
     x.trail.operation = operation.name();
 
-    let (head, body) = request.into_parts();
     let (headers, query) = (&head.headers, head.uri.query().unwrap_or_default());
     match (operation, place) {
         (Operation::IssueSession, Place::Sessions { project }) => {
-            let taken = body::take(body, body::SESSION_BODY).await;
+            let taken = x.take_body(body::SESSION_BODY).await;
             sessions::issue(x, headers, project, taken).await
         }
         (Operation::RevokeSession, Place::Revocation { project, session }) => {
-            let taken = body::take(body, body::SESSION_BODY).await;
+            let taken = x.take_body(body::SESSION_BODY).await;
             sessions::revoke(x, headers, (project, session), taken)
         }
         (Operation::CheckAuthorization, _) => {
-            let taken = body::take(body, body::SMALL_BODY).await;
+            let taken = x.take_body(body::SMALL_BODY).await;
             directory::check_authorization(x, headers, taken)
         }
         (Operation::ListSessions, Place::Sessions { project }) => {

@@ -1,7 +1,8 @@
 //! IssueSession, ListSessions, GetSession, RevokeSession.
 
-use hyper::HeaderMap;
+use axum::body::Body;
 use hyper::header::{HeaderValue, LOCATION};
+use hyper::{HeaderMap, Response};
 use uuid::Uuid;
 
 use super::body::{self, Taken};
@@ -46,30 +47,41 @@ pub async fn issue(x: &mut Exchange, headers: &HeaderMap, project: &str, taken: 
     Ok(issued(x, &session, &token))
 }
 
-fn issued(x: &mut Exchange, session: &Session, token: &str) -> hyper::Response<axum::body::Body> {
+fn issued(x: &mut Exchange, session: &Session, token: &str) -> Response<Body> {
     x.trail.session_id = Some(session.id);
     x.trail.token = Some(TokenMark { kid: x.installation.kid.clone(), jti: session.id });
     let endpoint = x
         .generation
         .endpoint_at_issue()
         .then(|| listeners::endpoint(&x.installation, session.id, &session.target));
-    let view = view::at_issue(&x.installation, session);
-    let location =
-        format!("{}/v1/projects/{}/sessions/{}", x.base, view.project_id, session.id);
-    let mut response = json(
-        201,
-        &IssuedSession {
-            session_id: session.id,
-            token,
-            expires_at: view.expires_at,
-            listener_endpoint: endpoint.as_deref(),
-            session: view,
-        },
-    );
-    if let Ok(location) = HeaderValue::from_str(&location) {
+    let mut response = json(201, &told(x, session, token, endpoint.as_deref()));
+    if let Ok(location) = HeaderValue::from_str(&location(x, session)) {
         response.headers_mut().insert(LOCATION, location);
     }
     response
+}
+
+/// What a caller is told of a session just issued.
+pub fn told<'a>(
+    x: &Exchange,
+    session: &'a Session,
+    token: &'a str,
+    listener_endpoint: Option<&'a str>,
+) -> IssuedSession<'a> {
+    let view = view::at_issue(&x.installation, session);
+    IssuedSession {
+        session_id: session.id,
+        token,
+        expires_at: view.expires_at,
+        listener_endpoint,
+        session: view,
+    }
+}
+
+/// Where the session can be read.
+pub fn location(x: &Exchange, session: &Session) -> String {
+    let project = x.installation.directory.project(session.project).id;
+    format!("{}/v1/projects/{project}/sessions/{}", x.base, session.id)
 }
 
 pub fn list(x: &mut Exchange, headers: &HeaderMap, project: &str, query: &str) -> Answer {

@@ -6,7 +6,6 @@ use ring::digest::{SHA256, digest};
 use super::lives::{next_due, places};
 use super::{NewSession, Session, Sessions, bucket};
 use crate::world::directory::Index;
-use crate::world::kind::Status;
 
 /// What sessions are counted by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -97,25 +96,8 @@ impl Sessions {
     pub fn commit(&mut self, reserved: &Reserved, new: NewSession) -> Session {
         let seq = self.next_seq;
         self.next_seq += 1;
-        let kind = new.target.kind();
-        let session = Session {
-            id: new.id,
-            seq,
-            domain: new.domain,
-            project: new.project,
-            resource: new.resource,
-            identity: new.identity,
-            kind,
-            status: Status::Active,
-            revoke_reason: None,
-            issued_at: new.issued_at,
-            expires_at: new.expires_at,
-            last_active_at: new.issued_at,
-            ended_at: None,
-            idle_timeout: new.idle_timeout,
-            target: self.intern(new.target),
-            key: reserved.key,
-        };
+        let target = self.intern(new.target.clone());
+        let session = Session::begin(new, seq, target, reserved.key);
         debug_assert_eq!(places(&session), reserved.places);
         let (due, listed, id) = (next_due(&session), bucket(&session), session.id);
         let slot = self.store(session.clone());

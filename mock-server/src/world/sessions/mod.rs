@@ -56,6 +56,35 @@ pub struct NewSession {
     pub target: Target,
 }
 
+impl Session {
+    /// A session that is only told of: a scenario's, which nobody keeps.
+    pub fn imagined(new: NewSession) -> Self {
+        let target = Arc::new(new.target.clone());
+        Self::begin(new, 0, target, None)
+    }
+
+    fn begin(new: NewSession, seq: u64, target: Arc<Target>, key: Option<KeyDigest>) -> Self {
+        Self {
+            id: new.id,
+            seq,
+            domain: new.domain,
+            project: new.project,
+            resource: new.resource,
+            identity: new.identity,
+            kind: target.kind(),
+            status: Status::Active,
+            revoke_reason: None,
+            issued_at: new.issued_at,
+            expires_at: new.expires_at,
+            last_active_at: new.issued_at,
+            ended_at: None,
+            idle_timeout: new.idle_timeout,
+            target,
+            key,
+        }
+    }
+}
+
 /// Position in the slab.
 type Slot = u32;
 
