@@ -165,7 +165,7 @@ fn exit_codes(text: &str) -> Vec<(String, String)> {
 
 /// A manual page: clap_mangen's parts, and ours for what stands after the flags.
 fn manual(command: &Command) -> String {
-    let man = clap_mangen::Man::new(command.clone());
+    let man = clap_mangen::Man::new(command.clone()).source("plexctl").manual("plexctl");
     let mut page = Vec::new();
     man.render_title(&mut page).unwrap();
     man.render_name_section(&mut page).unwrap();

@@ -119,6 +119,7 @@ fn a_failed_run_leaves_the_old_file_alone() {
 }
 
 #[test]
+#[cfg(target_os = "linux")]
 fn a_full_disk_is_1_and_the_session_is_revoked() {
     let sandbox = Sandbox::new();
     let server = server();

@@ -9,7 +9,7 @@ use crate::stage::{OPERATOR, PIN, Play, Sandbox, Server, TOKEN, line, names, wri
 const RECORDER: &str = "#!/bin/sh
 printf '%s\\n' \"$#\" \"$@\" > args
 env > environment
-tr '\\000' '\\n' < /proc/$PPID/cmdline > parent
+ps -o args= -p $PPID > parent
 exit ${STATUS:-0}
 ";
 
