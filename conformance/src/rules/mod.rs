@@ -13,7 +13,9 @@ mod kubeconfig;
 mod order;
 mod precedence;
 mod request;
+mod reveal;
 mod scene;
+mod secrets;
 mod server;
 mod server_url;
 mod together;
@@ -37,6 +39,8 @@ pub(crate) fn all() -> Outcome<Vec<Rule>> {
     rules.extend(order::all());
     rules.extend(precedence::all());
     rules.extend(request::all());
+    rules.extend(reveal::all());
+    rules.extend(secrets::all());
     rules.extend(server::all()?);
     rules.extend(server_url::all());
     rules.extend(together::all());
