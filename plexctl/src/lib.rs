@@ -26,6 +26,7 @@ mod secret;
 mod session;
 mod untrusted;
 mod usage;
+mod yaml;
 
 use std::ffi::OsString;
 use std::panic::AssertUnwindSafe;

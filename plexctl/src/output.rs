@@ -11,6 +11,7 @@ use crate::error::Error;
 use crate::exit;
 use crate::secret::Secret;
 use crate::untrusted::{escape_json, is_unsafe, shown, shown_whole};
+use crate::yaml;
 
 /// How errors, and results that are data, are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
@@ -146,11 +147,12 @@ fn shown_message(error: &Error) -> String {
 }
 
 fn encode<T: Serialize>(format: Format, value: &T) -> String {
-    if format == Format::Yaml
-        && let Ok(yaml) = serde_saphyr::to_string(value)
-        && !yaml.chars().any(|c| c != '\n' && is_unsafe(c))
-    {
-        return yaml;
+    if format == Format::Yaml {
+        let mut yaml = String::new();
+        let written = yaml::write(&mut yaml, value).is_ok();
+        if written && !yaml.chars().any(|c| c != '\n' && is_unsafe(c)) {
+            return yaml;
+        }
     }
     // JSON is YAML too, and its escapes keep a document harmless that YAML would write as it is.
     let json = serde_json::to_string(value).unwrap_or_default();

@@ -114,7 +114,7 @@ fn revoke(client: &Client<'_>, project_id: Uuid, id: Uuid, output: &Output) {
     match client.revoke_session(project_id, id) {
         Ok(()) => output.note(&format!("session {id} was revoked, because it cannot be used")),
         Err(_) => {
-            output.note(&format!("session {id} could not be revoked and stays until it ends"))
+            output.note(&format!("session {id} could not be revoked and stays until it ends"));
         }
     }
 }

@@ -90,10 +90,7 @@ pub(crate) fn run(args: &Args, persistent: &Persistent, output: &Output) -> Resu
     let (Some(project_id), Some(resource_id), Some(user)) = (project_id, resource_id, user) else {
         return Err(Error::Internal);
     };
-    let authority = match &args.certificate_authority {
-        Some(path) => Some(context::authorities("--certificate-authority", path)?.0),
-        None => None,
-    };
+    let authority = args.certificate_authority.as_deref().map(embeddable).transpose()?;
 
     process::harden();
     let context = Context::resolve(persistent, output)?;
@@ -114,6 +111,19 @@ pub(crate) fn run(args: &Args, persistent: &Persistent, output: &Output) -> Resu
             Ok(())
         }
     }
+}
+
+/// The authority's PEM file, unless its private key is in it too: a kubeconfig is handed around.
+fn embeddable(path: &Path) -> Result<Vec<u8>, Error> {
+    const FLAG: &str = "--certificate-authority";
+    let (pem, _) = context::authorities(FLAG, path)?;
+    if String::from_utf8_lossy(&pem).contains("PRIVATE KEY-----") {
+        return Err(Error::Usage {
+            message: format!("{FLAG}: {}: it holds a private key", path.display()),
+            hint: Some("give a file with certificates only".into()),
+        });
+    }
+    Ok(pem)
 }
 
 /// A kubeconfig on a screen or in a job log is a credential on a screen or in a job log.

@@ -6,6 +6,7 @@ use zeroize::Zeroizing;
 
 use crate::error::Error;
 use crate::secret::Secret;
+use crate::yaml;
 
 const NAME: &str = "plexsphere";
 
@@ -88,8 +89,7 @@ fn document(
     let mut text = Zeroizing::new(String::with_capacity(
         1024 + server.len() + 2 * token.len() + 2 * authority_pem.map_or(0, <[u8]>::len),
     ));
-    serde_saphyr::to_fmt_writer(&mut *text, &kubeconfig)
-        .map_err(|error| Error::Render(error.to_string()))?;
+    yaml::write(&mut text, &kubeconfig).map_err(|error| Error::Render(error.to_string()))?;
     Ok(text)
 }
 

@@ -8,7 +8,7 @@ use rcgen::{CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
-use crate::stage::{Sandbox, issued_body, line};
+use crate::stage::{Play, Sandbox, Server, issued_body, line};
 
 struct Authority {
     pem: String,
@@ -88,6 +88,24 @@ fn a_useless_authority_file_is_a_usage_error() {
     for pem in ["", "nonsense"] {
         assert_eq!(run(1, "localhost", Some(pem)).0, 2, "{pem:?}");
     }
+}
+
+#[test]
+fn a_private_key_is_not_embedded() {
+    let sandbox = Sandbox::new();
+    let (authority, key) = (authority(), KeyPair::generate().unwrap());
+    let run = |pem: &str| {
+        std::fs::write(sandbox.work().join("ca.pem"), pem).unwrap();
+        let server = Server::start(vec![Play::issued("k8s", "127.0.0.1:6443")]);
+        let args = ["--certificate-authority", "ca.pem"];
+        let output = sandbox.run(&server, "kubeconfig").args(args).output().unwrap();
+        (output.status.code().unwrap(), String::from_utf8(output.stdout).unwrap(), server.issues())
+    };
+    let (code, stdout, issues) = run(&authority.pem);
+    assert_eq!((code, issues), (0, 1));
+    assert!(stdout.contains("certificate-authority-data: LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS"));
+    let (code, stdout, issues) = run(&format!("{}{}", authority.pem, key.serialize_pem()));
+    assert_eq!((code, stdout.as_str(), issues), (2, "", 0));
 }
 
 #[test]
