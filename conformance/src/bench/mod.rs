@@ -88,6 +88,12 @@ impl Bench {
         Ok(Run::new(self.sandbox()?, self.evidence.clone(), program, timeout))
     }
 
+    /// Another program, run in the same sandbox and by the same rules as the subject.
+    pub fn program(&self, path: impl AsRef<std::path::Path>) -> Outcome<Run<'_>> {
+        let timeout = self.target.settings.timeout;
+        Ok(Run::new(self.sandbox()?, self.evidence.clone(), path.as_ref(), timeout))
+    }
+
     /// The subject with a subcommand, its required flags, `--server` and a private token file
     /// holding the operator's credential.
     pub fn command(&self, family: Family, at: &impl Address) -> Outcome<Run<'_>> {

@@ -1,5 +1,6 @@
 //! The rules, a file for each subject matter. Each file hands over its rules by `all()`.
 
+mod askpass;
 mod awkward_text;
 mod config;
 mod credentials;
@@ -18,6 +19,8 @@ mod scene;
 mod secrets;
 mod server;
 mod server_url;
+mod ssh;
+mod ssh_on_path;
 mod together;
 mod usage;
 
@@ -26,6 +29,7 @@ use crate::verdict::Outcome;
 
 pub(crate) fn all() -> Outcome<Vec<Rule>> {
     let mut rules = Vec::new();
+    rules.extend(askpass::all());
     rules.extend(awkward_text::all());
     rules.extend(config::all());
     rules.extend(credentials::all());
@@ -43,6 +47,8 @@ pub(crate) fn all() -> Outcome<Vec<Rule>> {
     rules.extend(secrets::all());
     rules.extend(server::all()?);
     rules.extend(server_url::all());
+    rules.extend(ssh::all());
+    rules.extend(ssh_on_path::all());
     rules.extend(together::all());
     rules.extend(usage::all());
     Ok(rules)
