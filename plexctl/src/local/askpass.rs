@@ -20,7 +20,7 @@ const TOKEN_PROMPTS: [&str; 3] = ["password", "session token", "session token (p
 
 /// What the helper was told by the plexctl that started ssh.
 #[derive(Debug, Default)]
-struct Brief {
+struct Errand {
     user: String,
     host: String,
     port: String,
@@ -44,7 +44,7 @@ pub(crate) fn answer(prompt: &str) -> bool {
     if env::raw(env::SSH_ASKPASS_PROMPT).is_some() {
         return refuse("that is a dialog, not a question for a session");
     }
-    match Brief::from_env().reply(prompt) {
+    match Errand::from_env().reply(prompt) {
         Reply::Token => match std::env::var(env::SESSION_TOKEN).map(Zeroizing::new) {
             Ok(token) if !token.is_empty() => say(&token),
             _ => refuse("there is no session token to answer with"),
@@ -69,7 +69,7 @@ fn say(answer: &str) -> bool {
     Output::new(Default::default()).payload(line.as_bytes()).is_ok()
 }
 
-impl Brief {
+impl Errand {
     fn from_env() -> Self {
         let login = env::text(env::ASKPASS_LOGIN).unwrap_or_default();
         let (user, host) = login.rsplit_once('@').unwrap_or_default();
@@ -179,8 +179,8 @@ mod tests {
 
     const PIN: &str = "SHA256:abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQ";
 
-    fn brief(pin: Option<&str>) -> Brief {
-        Brief {
+    fn errand(pin: Option<&str>) -> Errand {
+        Errand {
             user: "ops".into(),
             host: "127.0.0.1".into(),
             port: "2301".into(),
@@ -204,7 +204,7 @@ mod tests {
             "(ops@127.0.0.1) Session token (password): ",
             "(ops@127.0.0.1) ops@127.0.0.1's password: ",
         ] {
-            assert_eq!(brief(None).reply(prompt), Reply::Token, "{prompt}");
+            assert_eq!(errand(None).reply(prompt), Reply::Token, "{prompt}");
         }
         for prompt in [
             "",
@@ -221,32 +221,32 @@ mod tests {
             "Allow use of key ops@127.0.0.1?",
             "--help",
         ] {
-            assert!(matches!(brief(Some(PIN)).reply(prompt), Reply::Refuse(_)), "{prompt}");
+            assert!(matches!(errand(Some(PIN)).reply(prompt), Reply::Refuse(_)), "{prompt}");
         }
-        assert!(matches!(Brief::default().reply("ops@127.0.0.1's password: "), Reply::Refuse(_)));
+        assert!(matches!(Errand::default().reply("ops@127.0.0.1's password: "), Reply::Refuse(_)));
     }
 
     #[test]
-    fn a_brief_without_a_user_holds_for_its_host() {
-        let brief = Brief { user: String::new(), ..brief(None) };
-        assert_eq!(brief.reply("me@127.0.0.1's password: "), Reply::Token);
-        assert_eq!(brief.reply("me@127.0.0.1:2301's password: "), Reply::Token);
-        assert!(matches!(brief.reply("me@10.0.0.1's password: "), Reply::Refuse(_)));
+    fn an_errand_without_a_user_holds_for_its_host() {
+        let errand = Errand { user: String::new(), ..errand(None) };
+        assert_eq!(errand.reply("me@127.0.0.1's password: "), Reply::Token);
+        assert_eq!(errand.reply("me@127.0.0.1:2301's password: "), Reply::Token);
+        assert!(matches!(errand.reply("me@10.0.0.1's password: "), Reply::Refuse(_)));
     }
 
     #[test]
     fn the_pin_answers_for_our_host_only() {
         let ours = key_prompt("[127.0.0.1]:2301 ([127.0.0.1]:2301)");
-        assert_eq!(brief(Some(PIN)).reply(&ours), Reply::Pin(PIN.into()));
-        assert_eq!(brief(None).reply(&ours), Reply::AskPerson);
+        assert_eq!(errand(Some(PIN)).reply(&ours), Reply::Pin(PIN.into()));
+        assert_eq!(errand(None).reply(&ours), Reply::AskPerson);
         for other in ["jump (10.0.0.1)", "[127.0.0.1]:23011 (x)", "127.0.0.11 (x)"] {
-            assert!(matches!(brief(Some(PIN)).reply(&key_prompt(other)), Reply::Refuse(_)));
+            assert!(matches!(errand(Some(PIN)).reply(&key_prompt(other)), Reply::Refuse(_)));
         }
     }
 
     #[test]
     fn being_asked_again_means_the_key_is_wrong() {
-        assert_eq!(brief(Some(PIN)).reply(HOST_KEY_AGAIN), Reply::Mismatch);
-        assert_eq!(brief(None).reply(HOST_KEY_AGAIN), Reply::AskPerson);
+        assert_eq!(errand(Some(PIN)).reply(HOST_KEY_AGAIN), Reply::Mismatch);
+        assert_eq!(errand(None).reply(HOST_KEY_AGAIN), Reply::AskPerson);
     }
 }
