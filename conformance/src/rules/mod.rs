@@ -4,6 +4,7 @@ mod askpass;
 mod awkward_text;
 mod config;
 mod credentials;
+mod errors;
 mod exit_codes;
 mod files;
 mod files_refused;
@@ -21,6 +22,7 @@ mod server;
 mod server_url;
 mod ssh;
 mod ssh_on_path;
+mod tcp_forward;
 mod together;
 mod usage;
 
@@ -33,6 +35,7 @@ pub(crate) fn all() -> Outcome<Vec<Rule>> {
     rules.extend(awkward_text::all());
     rules.extend(config::all());
     rules.extend(credentials::all());
+    rules.extend(errors::all());
     rules.extend(exit_codes::all());
     rules.extend(files::all());
     rules.extend(files_refused::all());
@@ -49,6 +52,7 @@ pub(crate) fn all() -> Outcome<Vec<Rule>> {
     rules.extend(server_url::all());
     rules.extend(ssh::all());
     rules.extend(ssh_on_path::all());
+    rules.extend(tcp_forward::all());
     rules.extend(together::all());
     rules.extend(usage::all());
     Ok(rules)
