@@ -8,7 +8,7 @@ use rcgen::{CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
-use crate::stage::{Play, Sandbox, Server, issued_body, line};
+use crate::stage::{Play, Sandbox, Server, issued_body, line, receive};
 
 struct Authority {
     pem: String,
@@ -42,9 +42,8 @@ fn serve(authority: &Authority, name: &str) -> u16 {
         for stream in listener.incoming() {
             let connection = ServerConnection::new(Arc::clone(&config)).unwrap();
             let mut stream = StreamOwned::new(connection, stream.unwrap());
-            let mut buffer = [0; 8192];
             // A client that does not trust us never gets as far as a request.
-            if stream.read(&mut buffer).is_ok_and(|read| read > 0) {
+            if receive(&mut stream).is_some() {
                 let body = issued_body("tcp", "127.0.0.1:2400");
                 let head = "HTTP/1.1 201 Created\r\ncontent-type: application/json\r\n";
                 drop(write!(stream, "{head}content-length: {}\r\n\r\n{body}", body.len()));
