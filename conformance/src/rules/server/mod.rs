@@ -1,11 +1,22 @@
 //! Rules about a control plane, asked directly.
 
+mod authz;
 mod bodies;
+mod budget;
+mod directory;
+mod examples;
 mod gates;
+mod idempotency;
 mod installation;
 mod issue;
+mod lifetime;
+mod list;
+mod list_refusals;
 mod operation;
 mod operations;
+mod relations;
+mod revoke;
+mod token;
 
 use std::borrow::Cow;
 
@@ -18,10 +29,21 @@ const DOCUMENT: &str = "fixtures/contract/plexsphere.json";
 
 pub(crate) fn all() -> Outcome<Vec<Rule>> {
     let mut rules = Vec::new();
-    rules.extend(bodies::all()?);
+    rules.extend(authz::all());
+    rules.extend(bodies::all());
+    rules.extend(budget::all());
+    rules.extend(directory::all());
+    rules.extend(examples::all()?);
     rules.extend(gates::all());
+    rules.extend(idempotency::all());
     rules.extend(issue::all());
+    rules.extend(lifetime::all());
+    rules.extend(list::all());
+    rules.extend(list_refusals::all());
     rules.extend(operations::all());
+    rules.extend(relations::all());
+    rules.extend(revoke::all());
+    rules.extend(token::all());
     Ok(rules)
 }
 
