@@ -17,9 +17,8 @@ const ISSUED: &str = r#"{"session_id":"01a2010c-0168-7d3d-bfb0-9bb49d2f4eae","to
 
 #[tokio::main]
 async fn main() -> io::Result<()> {
-    let issued = || async {
-        (StatusCode::CREATED, [(header::CONTENT_TYPE, "application/json")], ISSUED)
-    };
+    let issued =
+        || async { (StatusCode::CREATED, [(header::CONTENT_TYPE, "application/json")], ISSUED) };
     let app = Router::new().route("/v1/projects/{project_id}/sessions", post(issued));
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     let port = listener.local_addr()?.port();

@@ -30,9 +30,7 @@ pub async fn respond(mut x: Exchange, what: &str, method: &Method, ready: &str) 
 async fn dispatch(x: &mut Exchange, what: &str, method: &Method, ready: &str) -> Answer {
     match (what, method) {
         ("ready", &Method::GET) => Ok(json_text(ready.to_owned().into_bytes())),
-        ("requests", &Method::GET) => {
-            Ok(json_text(x.namespace.journal.to_json(&x.namespace.name)))
-        }
+        ("requests", &Method::GET) => Ok(json_text(x.namespace.journal.to_json(&x.namespace.name))),
         ("requests", &Method::DELETE) => {
             x.namespace.journal.clear();
             Ok(no_content())
@@ -84,7 +82,9 @@ struct ClockWish {
 /// Freezing comes first, so that a time set together with it is the time that stays.
 fn move_clock(x: &Exchange, wish: &Value) -> Result<(), Refusal> {
     let wish = ClockWish::deserialize(wish).map_err(|_| {
-        Refusal::invalid_body("send any of set (RFC 3339), advance_seconds (a number), freeze (a boolean)")
+        Refusal::invalid_body(
+            "send any of set (RFC 3339), advance_seconds (a number), freeze (a boolean)",
+        )
     })?;
     let clock = &x.installation.clock;
     if let Some(frozen) = wish.freeze {

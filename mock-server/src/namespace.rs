@@ -137,7 +137,8 @@ fn install(
     seed: &[u8; 32],
     stretch: u64,
 ) -> Result<Installation, NamespaceError> {
-    let keys = Keys::from_seed(derive(seed, &[b"signing key"])).map_err(|_| NamespaceError::Keys)?;
+    let keys =
+        Keys::from_seed(derive(seed, &[b"signing key"])).map_err(|_| NamespaceError::Keys)?;
     Ok(Installation {
         directory: Arc::clone(&scene.directory),
         model: Arc::clone(&scene.model),

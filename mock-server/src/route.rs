@@ -79,14 +79,14 @@ fn exchange(
 ) -> Exchange {
     let installation: Arc<Installation> = namespace.installation();
     let now = installation.clock.now();
-    let path = head.uri.path();
-    let trail = namespace.journal.open(now, head.method.as_str(), path);
+    let path = head.uri.path().into();
+    let trail = namespace.journal.open(now, head.method.as_str(), &path);
     Exchange {
         namespace,
         installation,
         generation: server.generation,
         now,
-        path: path.to_owned(),
+        path,
         base: base.to_owned(),
         trail,
         body: Some(body),

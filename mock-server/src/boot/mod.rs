@@ -124,11 +124,8 @@ pub fn prepare(config: &Config) -> Result<Prepared, StartError> {
     })?;
     let (ca, tls) = certificates.join().map_err(|_| StartError::Certificates)??;
     let ready = Ready::new(bound, ca.file());
-    let server = Arc::new(Server {
-        namespaces,
-        generation: config.generation,
-        ready: ready.to_json(),
-    });
+    let server =
+        Arc::new(Server { namespaces, generation: config.generation, ready: ready.to_json() });
     Ok(Prepared { listener, tls, server, ca, ready })
 }
 

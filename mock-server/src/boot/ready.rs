@@ -49,8 +49,8 @@ impl Ready {
 pub fn write_atomically(path: &Path, text: &str) -> Result<(), StartError> {
     let failed = |source| StartError::File { place: path.display().to_string(), source };
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-    let mut file = tempfile::NamedTempFile::new_in(directory.unwrap_or(Path::new(".")))
-        .map_err(failed)?;
+    let mut file =
+        tempfile::NamedTempFile::new_in(directory.unwrap_or(Path::new("."))).map_err(failed)?;
     io::Write::write_all(&mut file, text.as_bytes()).map_err(failed)?;
     file.persist(path).map_err(|error| failed(error.error))?;
     Ok(())

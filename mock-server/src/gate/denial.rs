@@ -16,19 +16,29 @@ pub enum Denial {
     /// The relations cannot be evaluated.
     AuthzUnavailable,
     /// The relations do not permit it.
-    Relation { reason: Reason, path: Vec<String> },
+    Relation {
+        reason: Reason,
+        path: Vec<String>,
+    },
     /// The resource serves no sessions of this kind.
     KindNotServed,
     /// The target does not fit into a token that every client can carry, or into an endpoint.
     TargetTooLong,
     /// The login is too weak: by its context, which is named, or by its methods.
-    StepUp { acr_values: Vec<String> },
+    StepUp {
+        acr_values: Vec<String>,
+    },
     /// The same idempotency key is being worked on.
     InFlight,
     /// A cap on active sessions is reached.
-    Cap { dimension: Dimension, limit: u32 },
+    Cap {
+        dimension: Dimension,
+        limit: u32,
+    },
     /// Too many were issued in the last minute.
-    Rate { limit: u32 },
+    Rate {
+        limit: u32,
+    },
     /// The signer is away. Nothing was issued.
     SigningUnavailable,
 }

@@ -59,9 +59,8 @@ pub fn authenticate(
 ) -> Result<Caller, Denial> {
     let directory = &installation.directory;
     let bearer = bearer.ok_or(Denial::Unauthenticated("a bearer token is required"))?;
-    let login = directory
-        .login(bearer)
-        .ok_or(Denial::Unauthenticated("the bearer token is not known"))?;
+    let login =
+        directory.login(bearer).ok_or(Denial::Unauthenticated("the bearer token is not known"))?;
     let token = directory.token(login);
     if token.revoked {
         return Err(Denial::Unauthenticated("the bearer token was revoked"));
@@ -93,7 +92,8 @@ pub fn admit(
     now: Timestamp,
 ) -> Result<Admitted, Denial> {
     let (project, resource) = locate(installation, &ask)?;
-    relation(installation, caller, "act", &format!("resource:{}", ask.resource), now)?;
+    let object = installation.directory.resource_object(resource);
+    relation(installation, caller, "act", object, now)?;
     served(installation, resource, &ask.target)?;
     step_up(installation, caller, project, &ask.target)?;
     let ttl = clamp(installation, project, ask.ttl_seconds);
@@ -121,9 +121,8 @@ pub fn relation(
     if !installation.directory.file.authz.available {
         return Err(Denial::AuthzUnavailable);
     }
-    let subject = format!("identity:{}", installation.directory.identity(caller.identity()).id);
-    let decision =
-        installation.model.check(&subject, permission, object, &CheckContext { now });
+    let subject = installation.directory.identity_object(caller.identity());
+    let decision = installation.model.check(subject, permission, object, &CheckContext { now });
     match decision.reason {
         _ if decision.allowed => Ok(()),
         Some(reason) => Err(Denial::Relation { reason, path: decision.path }),

@@ -16,7 +16,11 @@ pub struct Seat {
 }
 
 impl Seat {
-    pub(super) fn new(installation: Arc<Installation>, reserved: Reserved, new: NewSession) -> Self {
+    pub(super) fn new(
+        installation: Arc<Installation>,
+        reserved: Reserved,
+        new: NewSession,
+    ) -> Self {
         Self { installation, held: Some((reserved, new)) }
     }
 
@@ -35,7 +39,7 @@ impl Seat {
             return Err(Denial::SigningUnavailable);
         };
         let now = self.installation.clock.now();
-        let session = self.installation.sessions(now).commit(&reserved, new);
+        let session = self.installation.sessions(now).commit(&reserved, &new);
         Ok((session, token))
     }
 }

@@ -55,14 +55,11 @@ pub fn token_of(installation: &Installation, session: &Session) -> Result<String
 
 pub(super) fn mint(installation: &Installation, facts: &Facts<'_>) -> Result<String, Denial> {
     let directory = &installation.directory;
-    let issuer = format!("plexsphere://domain/{}", directory.domain(facts.domain).id);
-    let audience = format!("resource://{}", directory.resource(facts.resource).id);
-    let subject = format!("identity://{}", directory.identity(facts.identity).id);
     let session = facts.id.to_string();
     let claims = |target| Claims {
-        iss: &issuer,
-        aud: &audience,
-        sub: &subject,
+        iss: directory.domain_uri(facts.domain),
+        aud: directory.resource_uri(facts.resource),
+        sub: directory.identity_uri(facts.identity),
         jti: &session,
         kind: facts.target.kind().word(),
         target,

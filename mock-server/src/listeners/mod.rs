@@ -12,8 +12,7 @@ const FIRST_PORT: u64 = 32_768;
 const LAST_PORT: u64 = 60_999;
 
 /// What RFC 3986 leaves unreserved stays readable in the user part of a URI.
-const USER: &AsciiSet =
-    &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+const USER: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// The longest endpoint the contract allows.
 pub const LONGEST_ENDPOINT: usize = 261;

@@ -22,6 +22,11 @@ pub struct Directory {
     resource_projects: Vec<Index>,
     identity_domains: Vec<Option<Index>>,
     labels: Vec<Arc<str>>,
+    domain_uris: Vec<String>,
+    resource_uris: Vec<String>,
+    identity_uris: Vec<String>,
+    resource_objects: Vec<String>,
+    identity_objects: Vec<String>,
     names: HashMap<String, String>,
 }
 
@@ -43,13 +48,20 @@ fn at(index: usize) -> Index {
 impl Directory {
     pub fn resolve(file: WorldFile) -> Result<Self, WorldError> {
         let mut names = Names::default();
-        let domains = names.number("domains", "domain", file.domains.iter().map(|d| (d.id, &d.slug)))?;
+        let domains =
+            names.number("domains", "domain", file.domains.iter().map(|d| (d.id, &d.slug)))?;
         let projects =
             names.number("projects", "project", file.projects.iter().map(|p| (p.id, &p.slug)))?;
-        let resources =
-            names.number("resources", "resource", file.resources.iter().map(|r| (r.id, &r.name)))?;
-        let identities =
-            names.number("identities", "identity", file.identities.iter().map(|i| (i.id, &i.name)))?;
+        let resources = names.number(
+            "resources",
+            "resource",
+            file.resources.iter().map(|r| (r.id, &r.name)),
+        )?;
+        let identities = names.number(
+            "identities",
+            "identity",
+            file.identities.iter().map(|i| (i.id, &i.name)),
+        )?;
         let find = |place: String, slug: &str, kind: &str, among: &HashMap<Uuid, Index>| {
             names
                 .0
@@ -73,6 +85,17 @@ impl Directory {
             .collect::<Result<Vec<_>, _>>()?;
         check_policies(&file)?;
         let labels = file.identities.iter().map(|one| Arc::from(one.name.as_str())).collect();
+        let spelled = |start: &str, ids: &mut dyn Iterator<Item = Uuid>| -> Vec<String> {
+            ids.map(|id| format!("{start}{id}")).collect()
+        };
+        let mut domain_ids = file.domains.iter().map(|one| one.id);
+        let domain_uris = spelled("plexsphere://domain/", &mut domain_ids);
+        let resource_ids = || file.resources.iter().map(|one| one.id);
+        let resource_uris = spelled("resource://", &mut resource_ids());
+        let resource_objects = spelled("resource:", &mut resource_ids());
+        let identity_ids = || file.identities.iter().map(|one| one.id);
+        let identity_uris = spelled("identity://", &mut identity_ids());
+        let identity_objects = spelled("identity:", &mut identity_ids());
         let tokens = collect_tokens(&file)?;
         let names = names.0;
         Ok(Self {
@@ -85,6 +108,11 @@ impl Directory {
             resource_projects,
             identity_domains,
             labels,
+            domain_uris,
+            resource_uris,
+            identity_uris,
+            resource_objects,
+            identity_objects,
             names,
         })
     }
@@ -142,6 +170,31 @@ impl Directory {
         self.project_domains[project as usize]
     }
 
+    /// How tokens name a domain.
+    pub fn domain_uri(&self, index: Index) -> &str {
+        &self.domain_uris[index as usize]
+    }
+
+    /// How tokens name a resource.
+    pub fn resource_uri(&self, index: Index) -> &str {
+        &self.resource_uris[index as usize]
+    }
+
+    /// How tokens name an identity.
+    pub fn identity_uri(&self, index: Index) -> &str {
+        &self.identity_uris[index as usize]
+    }
+
+    /// How relations name a resource.
+    pub fn resource_object(&self, index: Index) -> &str {
+        &self.resource_objects[index as usize]
+    }
+
+    /// How relations name an identity.
+    pub fn identity_object(&self, index: Index) -> &str {
+        &self.identity_objects[index as usize]
+    }
+
     /// `identity:olivia` as `identity:<her id>`; what is not known by name stays as it is.
     pub fn object(&self, named: &str) -> String {
         self.names.get(named).cloned().unwrap_or_else(|| named.to_owned())
@@ -154,12 +207,18 @@ impl Directory {
             tuple: self.resolve_tuple(&relation.tuple),
             ..relation.clone()
         });
-        let of_resources = self.file.resources.iter().zip(&self.resource_projects).map(|(r, p)| {
-            belongs("resource", r.id, "project", self.project(*p).id)
-        });
-        let of_projects = self.file.projects.iter().zip(&self.project_domains).map(|(p, d)| {
-            belongs("project", p.id, "domain", self.domain(*d).id)
-        });
+        let of_resources = self
+            .file
+            .resources
+            .iter()
+            .zip(&self.resource_projects)
+            .map(|(r, p)| belongs("resource", r.id, "project", self.project(*p).id));
+        let of_projects = self
+            .file
+            .projects
+            .iter()
+            .zip(&self.project_domains)
+            .map(|(p, d)| belongs("project", p.id, "domain", self.domain(*d).id));
         stated.chain(of_resources).chain(of_projects).collect()
     }
 
@@ -200,13 +259,19 @@ impl Names {
         let mut by_id = HashMap::new();
         for (n, (id, name)) in entries.enumerate() {
             if name.is_empty() || name.chars().any(char::is_whitespace) {
-                return Err(wrong(format!("{list}[{n}]"), format!("`{name}` cannot be a name here")));
+                return Err(wrong(
+                    format!("{list}[{n}]"),
+                    format!("`{name}` cannot be a name here"),
+                ));
             }
             if by_id.insert(id, at(n)).is_some() {
                 return Err(wrong(format!("{list}[{n}].id"), format!("{id} is there twice")));
             }
             if self.0.insert(format!("{kind}:{name}"), format!("{kind}:{id}")).is_some() {
-                return Err(wrong(format!("{list}[{n}]"), format!("{kind} `{name}` is there twice")));
+                return Err(wrong(
+                    format!("{list}[{n}]"),
+                    format!("{kind} `{name}` is there twice"),
+                ));
             }
         }
         Ok(by_id)
@@ -244,7 +309,10 @@ fn check_policies(file: &WorldFile) -> Result<(), WorldError> {
     for (n, resource) in file.resources.iter().enumerate() {
         let distinct: HashSet<_> = resource.kinds.iter().collect();
         if resource.kinds.is_empty() || distinct.len() != resource.kinds.len() {
-            return Err(wrong(format!("resources[{n}].kinds"), "name each kind once, at least one"));
+            return Err(wrong(
+                format!("resources[{n}].kinds"),
+                "name each kind once, at least one",
+            ));
         }
     }
     Ok(())

@@ -15,6 +15,8 @@ use super::kind::Kind;
 
 /// A path is kept up to this length; what matters of ours is shorter.
 const PATH: usize = 160;
+/// A journal that may be larger grows as it fills.
+const MOST_AT_ONCE: usize = 1 << 16;
 /// Unread fields are named up to this many.
 const UNREAD: usize = 8;
 
@@ -32,12 +34,13 @@ struct Ring {
 }
 
 /// One request.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Default, Serialize)]
 pub struct Entry {
     pub seq: u64,
     pub at: Timestamp,
     pub method: Cow<'static, str>,
-    pub path: Box<str>,
+    #[serde(serialize_with = "text")]
+    pub path: Arc<str>,
     pub operation: &'static str,
     #[serde(serialize_with = "shared")]
     pub scenario: Option<Arc<str>>,
@@ -79,10 +82,7 @@ fn text<S: serde::Serializer>(text: &Arc<str>, serializer: S) -> Result<S::Ok, S
     serializer.serialize_str(text)
 }
 
-fn shared<S: serde::Serializer>(
-    text: &Option<Arc<str>>,
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
+fn shared<S: serde::Serializer>(text: &Option<Arc<str>>, serializer: S) -> Result<S::Ok, S::Error> {
     text.as_deref().serialize(serializer)
 }
 
@@ -96,25 +96,16 @@ impl Journal {
     }
 
     /// Begins an entry; it is written when the returned guard is dropped, whatever happens.
-    pub fn open(self: &Arc<Self>, at: Timestamp, method: &str, path: &str) -> Open {
+    pub fn open(self: &Arc<Self>, at: Timestamp, method: &str, path: &Arc<str>) -> Open {
         Open {
             journal: Arc::clone(self),
             entry: Entry {
                 seq: 0,
                 at,
                 method: known_method(method),
-                path: redact(path).into(),
+                path: redact(path),
                 operation: "unknown",
-                scenario: None,
-                status: None,
-                code: None,
-                identity: None,
-                kind: None,
-                session_id: None,
-                token: None,
-                idempotency: None,
-                replayed: false,
-                unread: Vec::new(),
+                ..Entry::default()
             },
             silent: false,
         }
@@ -128,8 +119,18 @@ impl Journal {
         if self.capacity == 0 {
             return;
         }
+        if ring.entries.capacity() == 0 {
+            // Grown by doubling, the ring would end up half unused, and yet wander through all of it.
+            ring.entries.reserve_exact(self.capacity.min(MOST_AT_ONCE));
+        }
         if ring.entries.len() == self.capacity {
             ring.entries.pop_front();
+        }
+        // Most requests go where the one before them went.
+        if let Some(before) = ring.entries.back()
+            && before.path == entry.path
+        {
+            entry.path = Arc::clone(&before.path);
         }
         ring.entries.push_back(entry);
     }
@@ -211,7 +212,7 @@ impl DerefMut for Open {
 impl Drop for Open {
     fn drop(&mut self) {
         if !self.silent {
-            self.journal.write(self.entry.clone());
+            self.journal.write(std::mem::take(&mut self.entry));
         }
     }
 }
@@ -224,9 +225,14 @@ fn known_method(method: &str) -> Cow<'static, str> {
 }
 
 /// A caller may put a token where an id belongs; the journal does not repeat it.
-fn redact(path: &str) -> &str {
-    let path = path.split('?').next().unwrap_or_default();
-    if path.contains("psk_") || path.contains("eyJ") { "(redacted)" } else { cut(path, PATH) }
+fn redact(path: &Arc<str>) -> Arc<str> {
+    if path.contains("psk_") || path.contains("eyJ") {
+        "(redacted)".into()
+    } else if path.len() > PATH {
+        cut(path, PATH).into()
+    } else {
+        Arc::clone(path)
+    }
 }
 
 fn cut(text: &str, most: usize) -> &str {
@@ -239,7 +245,7 @@ mod tests {
 
     fn entry(journal: &Arc<Journal>, operation: &'static str) {
         let at = "2026-06-01T12:00:00Z".parse().unwrap();
-        journal.open(at, "POST", "/v1/x?secret=1").operation = operation;
+        journal.open(at, "POST", &"/v1/x".into()).operation = operation;
     }
 
     fn read(journal: &Journal) -> serde_json::Value {
@@ -262,15 +268,16 @@ mod tests {
     }
 
     #[test]
-    fn queries_and_tokens_in_paths_are_not_kept() {
-        assert_eq!(redact("/v1/x?token=abc"), "/v1/x");
-        assert_eq!(redact("/v1/psk_dev_operator"), "(redacted)");
+    fn tokens_in_paths_are_not_kept_nor_is_their_length() {
+        assert_eq!(&*redact(&"/v1/x".into()), "/v1/x");
+        assert_eq!(&*redact(&"/v1/psk_dev_operator".into()), "(redacted)");
+        assert_eq!(redact(&"/é".repeat(1000).into()).len(), PATH);
     }
 
     #[test]
     fn a_discarded_entry_leaves_no_trace() {
         let journal = Arc::new(Journal::new(2));
-        journal.open(Timestamp::UNIX_EPOCH, "GET", "/").discard();
+        journal.open(Timestamp::UNIX_EPOCH, "GET", &"/".into()).discard();
         assert_eq!(read(&journal)["total"], 0);
     }
 

@@ -68,7 +68,12 @@ fn the_clock_can_be_set_frozen_and_thawed() {
     assert_eq!(clock(json!({"advance_seconds": -1}))["now"], "2026-12-31T23:59:59Z");
     assert_eq!(clock(json!({"freeze": false}))["frozen"], false);
     assert_eq!(clock(json!({"freeze": true}))["frozen"], true);
-    for wrong in [json!({"set": "noon"}), json!({"advance": 5}), json!([]), json!({"advance_seconds": i64::MAX})] {
+    for wrong in [
+        json!({"set": "noon"}),
+        json!({"advance": 5}),
+        json!([]),
+        json!({"advance_seconds": i64::MAX}),
+    ] {
         assert_eq!(client.put("/__mock/clock", &wrong).verdict(), "400 invalid_body");
     }
 }

@@ -215,9 +215,13 @@ fn the_same_key_in_flight_is_a_conflict() {
     assert_eq!(answer, "HTTP/1.1 409");
     // The one that waits leaves, and the journal knows that it never had an answer.
     streams[1 - refused].shutdown(Shutdown::Both).unwrap();
-    let left = || client.journal()["requests"].as_array().unwrap().iter().any(|one| {
-        one["operation"] == "IssueSession" && one["status"].is_null()
-    });
+    let left = || {
+        client.journal()["requests"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|one| one["operation"] == "IssueSession" && one["status"].is_null())
+    };
     let until = Instant::now() + Duration::from_secs(30);
     while !left() {
         assert!(Instant::now() < until, "{}", client.journal());

@@ -134,7 +134,9 @@ fn revoking_is_idempotent_in_both_spellings_and_bound_to_its_caller() {
     assert_eq!(session["status"], "revoked");
     assert_eq!(session["revoke_reason"], "policy_violation");
     assert_eq!(session["revoked_at"], "2026-06-01T12:00:00Z");
-    for wrong in [json!({"revoke_reason": "ttl_expired"}), json!({"revoke_reason": null}), json!([])] {
+    for wrong in
+        [json!({"revoke_reason": "ttl_expired"}), json!({"revoke_reason": null}), json!([])]
+    {
         assert_eq!(client.post(&at("/revoke"), &wrong).verdict(), "400 invalid_body");
     }
 }
@@ -180,7 +182,10 @@ fn authorization_checks_answer_by_name_and_by_id() {
     assert_eq!(allowed["correlation_id"].as_str().unwrap().len(), 26);
     assert!(allowed["relation_path"].as_array().unwrap().len() > 1);
     let denied = check("identity:otto", "act", "resource:edge-1").json();
-    assert_eq!((&denied["decision"], &denied["reason"]), (&json!("denied"), &json!("out_of_scope")));
+    assert_eq!(
+        (&denied["decision"], &denied["reason"]),
+        (&json!("denied"), &json!("out_of_scope"))
+    );
     for (subject, relation, resource) in [("olivia", "act", "resource:x"), ("a:b", "A!", "c:d")] {
         assert_eq!(check(subject, relation, resource).verdict(), "400 invalid_check_request");
     }

@@ -2,8 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod budget;
-mod clock;
 mod client;
+mod clock;
 mod control;
 mod generations;
 mod issue;

@@ -20,9 +20,12 @@ fn sixty_four_tests_at_once_do_not_see_each_other() {
                 assert_eq!(client.session(&issued["session_id"]).status, 200);
                 let journal = client.journal();
                 assert_eq!(journal["namespace"], format!("test-{n}"));
-                assert_eq!(journal["counts"], json!({
-                    "GetSession": 1, "IssueSession": 3, "ListSessions": 1,
-                }));
+                assert_eq!(
+                    journal["counts"],
+                    json!({
+                        "GetSession": 1, "IssueSession": 3, "ListSessions": 1,
+                    })
+                );
                 let now = client.get("/__mock/clock").json()["now"].as_str().unwrap().to_owned();
                 let moved: jiff::Timestamp = now.parse().unwrap();
                 let noon: jiff::Timestamp = crate::client::NOON.parse().unwrap();
@@ -38,7 +41,8 @@ fn sixty_four_tests_at_once_do_not_see_each_other() {
 fn keys_and_sessions_differ_and_foreign_ones_are_not_known() {
     let server = at_noon().start().unwrap();
     let (one, two) = (Client::of(&server).below("/ns/one"), Client::of(&server).below("/ns/two"));
-    let kid = |client: &Client| client.get("/.well-known/jwks.json").json()["keys"][0]["kid"].clone();
+    let kid =
+        |client: &Client| client.get("/.well-known/jwks.json").json()["keys"][0]["kid"].clone();
     assert_ne!(kid(&one), kid(&two));
     let answer = one.issue(&ssh());
     let issued = answer.json();

@@ -151,7 +151,10 @@ fn failures_are_one_and_usage_is_two() {
     let output = run(&["--port", &port]);
     let message = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(1));
-    assert!(message.contains(&format!("127.0.0.1:{port}")) && message.contains("--port"), "{message}");
+    assert!(
+        message.contains(&format!("127.0.0.1:{port}")) && message.contains("--port"),
+        "{message}"
+    );
     assert!(output.stdout.is_empty());
 
     let dir = tempfile::tempdir().unwrap();
@@ -163,7 +166,12 @@ fn failures_are_one_and_usage_is_two() {
     assert!(message.contains("world.yaml") && message.contains("surplus"), "{message}");
     assert_eq!(run(&["--world", "no-such-file.yaml"]).status.code(), Some(1));
 
-    for wrong in [&["--port", "70000"][..], &["--contract", "2026-05"], &["--clock", "noon"], &["--nonsense"]] {
+    for wrong in [
+        &["--port", "70000"][..],
+        &["--contract", "2026-05"],
+        &["--clock", "noon"],
+        &["--nonsense"],
+    ] {
         let output = run(wrong);
         assert_eq!(output.status.code(), Some(2), "{wrong:?}");
         assert!(output.stdout.is_empty());

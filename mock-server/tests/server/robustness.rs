@@ -57,7 +57,10 @@ fn bodies_that_are_no_request_are_refused_one_by_one() {
     assert_eq!(issue(&format!(" \n\t{honest}\r\n ")), "201");
     // A field that nobody reads may be as deep as it likes: it is skipped without descending.
     assert_eq!(issue(&deep_inside), "201");
-    assert_eq!(issue(&with(ssh(), "x", "y".repeat(70_000)).to_string()), "413 request_body_too_large");
+    assert_eq!(
+        issue(&with(ssh(), "x", "y".repeat(70_000)).to_string()),
+        "413 request_body_too_large"
+    );
     let check = client.send("POST", "/v1/authz/check", Some(&"x".repeat(9000)));
     assert_eq!(check.verdict(), "413 request_body_too_large");
 }
@@ -77,7 +80,9 @@ fn paths_and_methods_that_do_not_exist_are_refused() {
     let server = at_noon().start().unwrap();
     let client = Client::of(&server);
     let sessions = format!("/v1/projects/{PROJECT}/sessions");
-    for path in ["/", "/v1", "/v1/", "/v2/projects", "/v1/projects/x/y", "/%00", "//", "/v1//projects"] {
+    for path in
+        ["/", "/v1", "/v1/", "/v2/projects", "/v1/projects/x/y", "/%00", "//", "/v1//projects"]
+    {
         assert_eq!(client.get(path).verdict(), "404 not_found", "{path}");
     }
     for (method, path, allow) in [
@@ -111,7 +116,10 @@ fn a_method_nobody_knows_is_refused_like_the_others() {
     let path = format!("/v1/projects/{PROJECT}/sessions");
     let request = format!("BREW {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
     let answer = raw(authority, request.as_bytes());
-    assert!(answer.starts_with("HTTP/1.1 405") && answer.contains("method_not_allowed"), "{answer}");
+    assert!(
+        answer.starts_with("HTTP/1.1 405") && answer.contains("method_not_allowed"),
+        "{answer}"
+    );
     assert_eq!(Client::of(&server).journal()["requests"][0]["method"], "BREW");
 }
 
@@ -130,11 +138,16 @@ fn a_body_must_be_json_by_its_type() {
         ("", "415"),
         ("content-type: application/json\r\ncontent-encoding: gzip\r\n", "415"),
     ] {
-        let answer = raw(authority, &format!(
-            "POST /v1/projects/{PROJECT}/sessions HTTP/1.1\r\nhost: x\r\n{headers}\
+        let answer = raw(
+            authority,
+            &format!(
+                "POST /v1/projects/{PROJECT}/sessions HTTP/1.1\r\nhost: x\r\n{headers}\
              authorization: bearer psk_dev_operator\r\nconnection: close\r\n\
-             content-length: {}\r\n\r\n{body}", body.len()
-        ).into_bytes());
+             content-length: {}\r\n\r\n{body}",
+                body.len()
+            )
+            .into_bytes(),
+        );
         assert_eq!(answer.get(9..12), Some(status), "{headers} {answer}");
     }
 }
@@ -143,10 +156,15 @@ fn a_body_must_be_json_by_its_type() {
 fn authorization_headers_that_are_no_bearer_are_nobody() {
     let server = at_noon().start().unwrap();
     let authority = server.http_url().strip_prefix("http://").unwrap();
-    for header in ["", "authorization: psk_dev_operator\r\n", "authorization: Basic cHNr\r\n",
-        "authorization: Bearer\r\n", "authorization: Bearer \r\n", "authorization: Bearer x y\r\n",
-        "authorization: Bearer \u{e9}\r\n"]
-    {
+    for header in [
+        "",
+        "authorization: psk_dev_operator\r\n",
+        "authorization: Basic cHNr\r\n",
+        "authorization: Bearer\r\n",
+        "authorization: Bearer \r\n",
+        "authorization: Bearer x y\r\n",
+        "authorization: Bearer \u{e9}\r\n",
+    ] {
         let request =
             format!("GET /v1/auth/whoami HTTP/1.1\r\nhost: x\r\n{header}connection: close\r\n\r\n");
         let answer = raw(authority, request.as_bytes());
@@ -203,13 +221,21 @@ fn a_body_sent_in_pieces_is_one_body() {
     let body = ssh().to_string();
     let mut chunked = String::new();
     for piece in body.as_bytes().chunks(7) {
-        chunked.push_str(&format!("{:x}\r\n{}\r\n", piece.len(), std::str::from_utf8(piece).unwrap()));
+        chunked.push_str(&format!(
+            "{:x}\r\n{}\r\n",
+            piece.len(),
+            std::str::from_utf8(piece).unwrap()
+        ));
     }
-    let answer = raw(authority, &format!(
-        "POST /v1/projects/{PROJECT}/sessions HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\
+    let answer = raw(
+        authority,
+        &format!(
+            "POST /v1/projects/{PROJECT}/sessions HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\
          authorization: Bearer psk_dev_operator\r\ncontent-type: application/json\r\n\
          transfer-encoding: chunked\r\n\r\n{chunked}0\r\n\r\n"
-    ).into_bytes());
+        )
+        .into_bytes(),
+    );
     assert!(answer.starts_with("HTTP/1.1 201"), "{answer}");
 }
 

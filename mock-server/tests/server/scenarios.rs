@@ -40,7 +40,10 @@ fn the_rest_of_the_surface_is_there_and_nothing_is_kept() {
     assert_eq!(client.session(&issued["session_id"]).verdict(), "404 session_not_found");
     assert_eq!(client.list("").json()["items"], json!([]));
     let revoked = &client.journal()["requests"][3];
-    assert_eq!((&revoked["operation"], &revoked["session_id"]), (&json!("RevokeSession"), &issued["session_id"]));
+    assert_eq!(
+        (&revoked["operation"], &revoked["session_id"]),
+        (&json!("RevokeSession"), &issued["session_id"])
+    );
 }
 
 #[test]

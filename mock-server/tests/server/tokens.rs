@@ -75,7 +75,9 @@ fn the_token_is_nowhere_but_in_the_first_answer() {
     let client = Client::of(&server);
     let issued = client.issued(&ssh());
     let token = issued["token"].as_str().unwrap();
-    for answer in [client.session(&issued["session_id"]), client.list(""), client.get("/__mock/requests")] {
+    for answer in
+        [client.session(&issued["session_id"]), client.list(""), client.get("/__mock/requests")]
+    {
         assert!(!answer.text.contains(token) && !answer.text.contains("eyJ"), "{}", answer.text);
     }
 }
@@ -84,9 +86,7 @@ fn the_token_is_nowhere_but_in_the_first_answer() {
 fn limits_of_the_target_are_kept() {
     let server = at_noon().start().unwrap();
     let client = Client::of(&server);
-    let target = |kind: &str, target: Value| {
-        json!({"resource_id": crate::client::RESOURCE, "kind": kind, "target": target})
-    };
+    let target = |kind: &str, target: Value| json!({"resource_id": crate::client::RESOURCE, "kind": kind, "target": target});
     let many = |count: usize| vec!["x"; count];
     let accepted = [
         target("ssh", json!({"ssh": {"user": "u", "allowed_commands": many(64)}})),

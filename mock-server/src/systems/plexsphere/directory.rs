@@ -148,9 +148,8 @@ pub fn get_resource(
 ) -> Answer {
     let caller = x.caller(headers)?;
     let project = project_id(project)?;
-    let id = uuid(resource).ok_or_else(|| {
-        Refusal::new(400, "invalid_resource_id", "the resource id is a UUID")
-    })?;
+    let id = uuid(resource)
+        .ok_or_else(|| Refusal::new(400, "invalid_resource_id", "the resource id is a UUID"))?;
     let project = find_project(x, project)?;
     let directory = &x.installation.directory;
     let index = (directory.find_resource(id))
@@ -173,7 +172,8 @@ struct CheckResult<'a> {
 pub fn check_authorization(x: &mut Exchange, headers: &HeaderMap, taken: Taken) -> Answer {
     x.caller(headers)?;
     let request: AuthorizationCheckRequest = body::json(headers, taken, &mut x.trail)?;
-    if !is_object(&request.subject) || !is_object(&request.resource) || !is_name(&request.relation) {
+    if !is_object(&request.subject) || !is_object(&request.resource) || !is_name(&request.relation)
+    {
         let detail = "subject and resource read type:id, relation is a name";
         return Err(Refusal::new(400, "invalid_check_request", detail));
     }

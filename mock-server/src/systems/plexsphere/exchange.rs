@@ -24,7 +24,7 @@ pub struct Exchange {
     pub generation: Generation,
     pub now: Timestamp,
     /// The whole path, as the client wrote it.
-    pub path: String,
+    pub path: Arc<str>,
     /// What stands before `/v1` in it.
     pub base: String,
     pub trail: Open,

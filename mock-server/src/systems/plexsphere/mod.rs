@@ -39,9 +39,8 @@ async fn dispatch(x: &mut Exchange, path: &str, head: &Parts) -> exchange::Answe
         response.headers_mut().insert(ALLOW, HeaderValue::from_static(place.allow()));
         return Ok(response);
     }
-    let operation = place
-        .operation(&head.method)
-        .ok_or_else(|| Refusal::method_not_allowed(place.allow()))?;
+    let operation =
+        place.operation(&head.method).ok_or_else(|| Refusal::method_not_allowed(place.allow()))?;
     x.trail.operation = operation.name();
 
     let (headers, query) = (&head.headers, head.uri.query().unwrap_or_default());

@@ -151,7 +151,8 @@ mod tests {
 
     #[test]
     fn paths_that_are_not_ours_are_nothing() {
-        for path in ["", "/", "v1", "/v1", "/v1/projects/", "/v1/projects/p/sessions/s/attach/x/y"] {
+        for path in ["", "/", "v1", "/v1", "/v1/projects/", "/v1/projects/p/sessions/s/attach/x/y"]
+        {
             assert!(
                 Place::find(path).is_none_or(|place| place == Place::Project { project: "" }),
                 "{path}"

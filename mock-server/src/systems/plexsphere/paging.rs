@@ -24,16 +24,19 @@ impl Paging {
         query: &Query,
         list: &[&[u8]],
     ) -> Result<Self, Refusal> {
-        let mut binding = x.installation.directory.identity(caller.identity()).id.as_bytes().to_vec();
+        let mut binding =
+            x.installation.directory.identity(caller.identity()).id.as_bytes().to_vec();
         for part in list {
             binding.extend_from_slice(&(part.len() as u64).to_be_bytes());
             binding.extend_from_slice(part);
         }
         let after = match query.get("cursor") {
             None => 0,
-            Some(given) => cursor::open(&x.installation.cursors, &[&binding], given).ok_or_else(
-                || Refusal::new(400, "invalid_cursor", "the cursor is not one of this list's"),
-            )?,
+            Some(given) => {
+                cursor::open(&x.installation.cursors, &[&binding], given).ok_or_else(|| {
+                    Refusal::new(400, "invalid_cursor", "the cursor is not one of this list's")
+                })?
+            }
         };
         Ok(Self { after, limit: limit(x, query)?, binding })
     }

@@ -21,9 +21,14 @@ pub struct Refusal {
 #[derive(Debug, Clone)]
 pub enum Shape {
     Plain,
-    PermissionDenied { reason: Reason, path: Vec<String> },
+    PermissionDenied {
+        reason: Reason,
+        path: Vec<String>,
+    },
     /// RFC 9470: what the next login has to show; nothing named when it is a method.
-    StepUp { acr_values: Vec<String> },
+    StepUp {
+        acr_values: Vec<String>,
+    },
     /// The methods a path takes.
     Allow(&'static str),
 }
@@ -143,7 +148,9 @@ const fn counted_by(dimension: Dimension) -> &'static str {
 const fn denied(reason: Reason) -> &'static str {
     match reason {
         Reason::OutOfScope => "the identity has no relation to this object",
-        Reason::InsufficientRelation => "the identity's relations to this object do not permit this",
+        Reason::InsufficientRelation => {
+            "the identity's relations to this object do not permit this"
+        }
         Reason::CaveatViolation => "the relation that would permit this holds under a caveat only",
     }
 }

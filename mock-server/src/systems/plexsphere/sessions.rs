@@ -32,7 +32,9 @@ pub async fn issue(x: &mut Exchange, headers: &HeaderMap, project: &str, taken: 
         project,
         resource: request.resource_id.0,
         target: request.target.0.checked(request.kind)?,
-        ttl_seconds: request.requested_ttl_seconds.map(|ttl| u32::try_from(ttl).unwrap_or(u32::MAX)),
+        ttl_seconds: request
+            .requested_ttl_seconds
+            .map(|ttl| u32::try_from(ttl).unwrap_or(u32::MAX)),
         key,
     };
     let admitted = gate::admit(&x.installation, caller, ask, x.now);
@@ -91,7 +93,8 @@ pub fn list(x: &mut Exchange, headers: &HeaderMap, project: &str, query: &str) -
     let query = Query::read(query);
     query.note_unread(&["status", "kind", "identity_id", "cursor", "limit"], &mut x.trail);
     let (filter, nobody) = filter(x, &query)?;
-    let wanted = format!("{:?}/{:?}/{:?}", query.get("status"), query.get("kind"), query.get("identity_id"));
+    let wanted =
+        format!("{:?}/{:?}/{:?}", query.get("status"), query.get("kind"), query.get("identity_id"));
     let paging = Paging::read(x, caller, &query, &[b"sessions", id.as_bytes(), wanted.as_bytes()])?;
     let project = find_project(x, id)?;
     x.permitted(caller, "view", &format!("project:{id}"))?;

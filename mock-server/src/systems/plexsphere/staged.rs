@@ -138,7 +138,7 @@ fn imagine(
     let second = x.now.as_second();
     let target = request.and_then(|one| one.target.0.checked(one.kind).ok());
     let subject = [scenario.name.as_bytes(), b"\n", x.path.as_bytes(), b"\n", bytes].concat();
-    Ok(Session::imagined(NewSession {
+    Ok(Session::imagined(&NewSession {
         id: x.installation.ids.uuid_for(x.now, &subject),
         domain,
         project,

@@ -113,9 +113,10 @@ impl TargetRequest {
                 Target::K8s { user, impersonate_groups: k8s.impersonate_groups }
             }
             (None, None, Some(Object(tcp))) => {
-                let port = u16::try_from(tcp.port).ok().filter(|port| *port > 0).ok_or_else(
-                    || Refusal::invalid_target("target.tcp.port is 1 to 65535"),
-                )?;
+                let port = u16::try_from(tcp.port)
+                    .ok()
+                    .filter(|port| *port > 0)
+                    .ok_or_else(|| Refusal::invalid_target("target.tcp.port is 1 to 65535"))?;
                 Target::Tcp { host: name("target.tcp.host", tcp.host)?, port }
             }
             _ => {

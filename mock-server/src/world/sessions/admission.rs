@@ -57,7 +57,13 @@ impl Sessions {
     }
 
     /// The session that this key was answered with, inside its window.
-    pub fn replay(&self, identity: Index, key: KeyDigest, window: u32, now: i64) -> Option<&Session> {
+    pub fn replay(
+        &self,
+        identity: Index,
+        key: KeyDigest,
+        window: u32,
+        now: i64,
+    ) -> Option<&Session> {
         let session = self.at(*self.replays.get(&(identity, key))?)?;
         (now < session.issued_at.saturating_add(i64::from(window))).then_some(session)
     }
@@ -93,10 +99,10 @@ impl Sessions {
     }
 
     /// The session exists from here on.
-    pub fn commit(&mut self, reserved: &Reserved, new: NewSession) -> Session {
+    pub fn commit(&mut self, reserved: &Reserved, new: &NewSession) -> Session {
         let seq = self.next_seq;
         self.next_seq += 1;
-        let target = self.intern(new.target.clone());
+        let target = self.intern(&new.target);
         let session = Session::begin(new, seq, target, reserved.key);
         debug_assert_eq!(places(&session), reserved.places);
         let (due, listed, id) = (next_due(&session), bucket(&session), session.id);

@@ -25,8 +25,7 @@ impl Sessions {
         limit: usize,
     ) -> (Vec<Session>, bool) {
         let first = (project, filter.identity.unwrap_or(0), Kind::Ssh, Status::Active);
-        let last =
-            (project, filter.identity.unwrap_or(Index::MAX), Kind::Tcp, Status::Expired);
+        let last = (project, filter.identity.unwrap_or(Index::MAX), Kind::Tcp, Status::Expired);
         let mut lists: Vec<_> = self
             .buckets
             .range(first..=last)

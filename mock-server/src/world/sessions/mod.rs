@@ -58,12 +58,12 @@ pub struct NewSession {
 
 impl Session {
     /// A session that is only told of: a scenario's, which nobody keeps.
-    pub fn imagined(new: NewSession) -> Self {
+    pub fn imagined(new: &NewSession) -> Self {
         let target = Arc::new(new.target.clone());
         Self::begin(new, 0, target, None)
     }
 
-    fn begin(new: NewSession, seq: u64, target: Arc<Target>, key: Option<KeyDigest>) -> Self {
+    fn begin(new: &NewSession, seq: u64, target: Arc<Target>, key: Option<KeyDigest>) -> Self {
         Self {
             id: new.id,
             seq,
@@ -153,11 +153,11 @@ impl Sessions {
         Slot::try_from(self.slots.len() - 1).unwrap_or(Slot::MAX)
     }
 
-    fn intern(&mut self, target: Target) -> Arc<Target> {
-        if let Some(known) = self.targets.get(&target) {
+    fn intern(&mut self, target: &Target) -> Arc<Target> {
+        if let Some(known) = self.targets.get(target) {
             return Arc::clone(known);
         }
-        let target = Arc::new(target);
+        let target = Arc::new(target.clone());
         self.targets.insert(Arc::clone(&target));
         target
     }

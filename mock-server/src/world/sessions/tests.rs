@@ -22,7 +22,7 @@ fn tcp() -> Target {
     Target::Tcp { host: "db".into(), port: 5432 }
 }
 
-fn issue(sessions: &mut Sessions, new: NewSession, key: Option<&str>) -> Uuid {
+fn issue(sessions: &mut Sessions, new: &NewSession, key: Option<&str>) -> Uuid {
     let (id, place) = (new.id, (new.identity, new.resource, new.domain));
     let reserved = sessions.reserve(place, key.map(KeyDigest::of), true, new.issued_at);
     sessions.commit(&reserved, new);
@@ -32,7 +32,7 @@ fn issue(sessions: &mut Sessions, new: NewSession, key: Option<&str>) -> Uuid {
 #[test]
 fn a_session_expires_at_its_second_and_is_forgotten_after_its_retention() {
     let mut sessions = Sessions::new(100);
-    let id = issue(&mut sessions, new(1, 0, ssh(), 1000, 60), None);
+    let id = issue(&mut sessions, &new(1, 0, ssh(), 1000, 60), None);
     sessions.sweep(1059);
     assert_eq!(sessions.get(id).unwrap().status, Status::Active);
     assert_eq!(sessions.live(Dimension::Identity, 0), 1);
@@ -52,8 +52,8 @@ fn a_session_expires_at_its_second_and_is_forgotten_after_its_retention() {
 #[test]
 fn one_leap_of_the_clock_does_all_that_was_due_on_the_way() {
     let mut sessions = Sessions::new(10);
-    issue(&mut sessions, new(1, 0, ssh(), 0, 60), None);
-    let later = issue(&mut sessions, new(2, 0, ssh(), 0, 1000), None);
+    issue(&mut sessions, &new(1, 0, ssh(), 0, 60), None);
+    let later = issue(&mut sessions, &new(2, 0, ssh(), 0, 1000), None);
     sessions.sweep(500);
     assert_eq!(sessions.len(), 1);
     assert_eq!(sessions.get(later).unwrap().status, Status::Active);
@@ -63,7 +63,7 @@ fn one_leap_of_the_clock_does_all_that_was_due_on_the_way() {
 fn idleness_revokes_and_activity_puts_it_off() {
     let mut sessions = Sessions::new(1000);
     let one = NewSession { idle_timeout: Some(30), ..new(1, 0, ssh(), 0, 600) };
-    let id = issue(&mut sessions, one, None);
+    let id = issue(&mut sessions, &one, None);
     sessions.sweep(29);
     sessions.touch(id, 29);
     sessions.sweep(58);
@@ -78,7 +78,7 @@ fn idleness_revokes_and_activity_puts_it_off() {
 #[test]
 fn revoking_twice_changes_nothing() {
     let mut sessions = Sessions::new(1000);
-    let id = issue(&mut sessions, new(1, 0, ssh(), 0, 600), None);
+    let id = issue(&mut sessions, &new(1, 0, ssh(), 0, 600), None);
     sessions.revoke(id, RevokeReason::PolicyViolation, 5);
     sessions.revoke(id, RevokeReason::OperatorRequest, 9);
     let ended = sessions.get(id).unwrap();
@@ -92,7 +92,7 @@ fn pages_come_in_order_of_issue_whatever_the_filter() {
     let mut sessions = Sessions::new(1000);
     for n in 0..40_u32 {
         let target = if n % 2 == 0 { ssh() } else { tcp() };
-        let id = issue(&mut sessions, new(u128::from(n), n % 3, target, 0, 600), None);
+        let id = issue(&mut sessions, &new(u128::from(n), n % 3, target, 0, 600), None);
         if n % 5 == 0 {
             sessions.revoke(id, RevokeReason::OperatorRequest, 1);
         }
@@ -129,7 +129,7 @@ fn pages_come_in_order_of_issue_whatever_the_filter() {
 #[test]
 fn a_key_is_answered_with_its_session_inside_the_window_only() {
     let mut sessions = Sessions::new(1000);
-    let id = issue(&mut sessions, new(1, 7, ssh(), 0, 600), Some("k"));
+    let id = issue(&mut sessions, &new(1, 7, ssh(), 0, 600), Some("k"));
     let key = KeyDigest::of("k");
     assert_eq!(sessions.replay(7, key, 10, 9).map(|one| one.id), Some(id));
     assert!(sessions.replay(7, key, 10, 10).is_none());
@@ -156,7 +156,7 @@ fn slots_are_used_again() {
     for n in 0..1000_u32 {
         let now = i64::from(n) * 10;
         sessions.sweep(now);
-        issue(&mut sessions, new(u128::from(n), 0, ssh(), now, 5), None);
+        issue(&mut sessions, &new(u128::from(n), 0, ssh(), now, 5), None);
     }
     assert_eq!(sessions.slots.len(), 1);
 }
