@@ -1,5 +1,5 @@
 //! May this call pass? The order in which that is asked is part of the contract
-//! (`docs/decisions/0025-*.md`), and reads top to bottom in [`admit`].
+//! (`docs/decisions/0025-gate-order.md`), and reads top to bottom in [`admit`].
 
 mod budget;
 mod denial;
