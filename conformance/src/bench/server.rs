@@ -102,8 +102,7 @@ impl Server {
         let dir = tempfile::Builder::new().prefix("control-plane-").tempdir()?;
         let mut command = Command::new(program);
         command
-            .args(["--port", "0", "--output", "json", "--seed"])
-            .arg(target.settings.seed.to_string())
+            .args(["--port", "0", "--output", "json"])
             .args(&options.args)
             .args(["--contract", options.generation.name()])
             .env_clear()
@@ -113,6 +112,9 @@ impl Server {
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(File::create(dir.path().join("stderr"))?);
+        if !options.args.iter().any(|arg| arg == "--seed") {
+            command.arg("--seed").arg(target.settings.seed.to_string());
+        }
         let mut child = process::spawn(&mut command).map_err(|error| {
             Reason::Broken(format!("cannot start {}: {error}", program.display()))
         })?;
