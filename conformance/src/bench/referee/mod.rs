@@ -15,6 +15,7 @@ pub use self::answer::{
     Answer, Body, ContentLength, Drip, Expectation, OneOrMany, Phase, Scenario, Stdout, WireScript,
 };
 use self::conversation::{Court, accept};
+pub(crate) use self::play::prepare;
 use super::canary::Canary;
 use super::evidence::Evidence;
 use super::http::Request;
@@ -137,6 +138,11 @@ impl Referee {
     pub fn seen(&self) -> Outcome<Vec<Seen>> {
         self.court.settle(self.address)?;
         Ok(self.court.seen())
+    }
+
+    /// How many requests were heard up to this moment, without waiting for any that are on their way.
+    pub fn heard(&self) -> usize {
+        self.court.seen().len()
     }
 
     /// How many TCP connections were opened, whether or not a request came over them.
