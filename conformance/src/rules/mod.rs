@@ -10,6 +10,7 @@ mod files;
 mod files_refused;
 mod files_whole;
 mod flags;
+mod golden;
 mod help;
 mod issue_session;
 mod kubeconfig;
@@ -46,6 +47,7 @@ pub(crate) fn all() -> Outcome<Vec<Rule>> {
     rules.extend(files_refused::all());
     rules.extend(files_whole::all());
     rules.extend(flags::all());
+    rules.extend(golden::all()?);
     rules.extend(help::all());
     rules.extend(issue_session::all());
     rules.extend(kubeconfig::all());
