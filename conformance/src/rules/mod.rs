@@ -29,6 +29,7 @@ mod ssh_on_path;
 mod tcp_forward;
 mod tls;
 mod together;
+mod tokens;
 mod transport;
 mod usage;
 
@@ -65,6 +66,7 @@ pub(crate) fn all() -> Outcome<Vec<Rule>> {
     rules.extend(tcp_forward::all());
     rules.extend(tls::all());
     rules.extend(together::all());
+    rules.extend(tokens::all());
     rules.extend(transport::all());
     rules.extend(usage::all());
     Ok(rules)
