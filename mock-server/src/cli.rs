@@ -128,11 +128,11 @@ fn start(serve: &Serve) -> Result<(), String> {
 }
 
 fn boot_and_serve(serve: &Serve, config: &Config) -> Result<(), StartError> {
-    let prepared = boot::prepare(config)?;
     let runtime = boot::runtime()?;
     runtime.block_on(async {
-        // Before the ready line, so that who reads it may stop the server at once.
+        // Before anything is made, so that being stopped at any moment leaves nothing behind.
         let stop = stop_signal().map_err(StartError::Runtime)?;
+        let prepared = boot::prepare(config)?;
         announce(serve, &prepared)?;
         boot::serve(prepared, stop).await
     })
@@ -155,17 +155,37 @@ fn announce(serve: &Serve, prepared: &Prepared) -> Result<(), StartError> {
     Ok(())
 }
 
+/// A terminal that closes ends the server as Ctrl-C does, unless it was started to outlive it.
 #[cfg(unix)]
 fn stop_signal() -> io::Result<impl Future<Output = ()>> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut hang_up = if hang_up_is_ignored() { None } else { Some(signal(SignalKind::hangup())?) };
     Ok(async move {
+        let hung_up = async {
+            match &mut hang_up {
+                Some(signal) => signal.recv().await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
+            _ = hung_up => {}
         }
     })
+}
+
+/// What `nohup` asks for, which taking the signal would undo. Only Linux tells without unsafe code.
+#[cfg(unix)]
+fn hang_up_is_ignored() -> bool {
+    let Ok(status) = std::fs::read_to_string("/proc/self/status") else { return false };
+    status
+        .lines()
+        .find_map(|line| line.strip_prefix("SigIgn:"))
+        .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
+        .is_some_and(|mask| mask & 1 == 1)
 }
 
 #[cfg(not(unix))]

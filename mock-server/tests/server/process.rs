@@ -29,7 +29,11 @@ struct Running {
 
 impl Running {
     fn start(args: &[&str]) -> Self {
-        let mut child = binary().args(["--port", "0"]).args(args).spawn().unwrap();
+        Self::spawn(binary().args(["--port", "0"]).args(args))
+    }
+
+    fn spawn(command: &mut Command) -> Self {
+        let mut child = command.spawn().unwrap();
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         let mut line = String::new();
         stdout.read_line(&mut line).unwrap();
@@ -40,10 +44,14 @@ impl Running {
         self.ready[key].as_str().unwrap()
     }
 
-    /// Asks it to stop; what else it said, and how it ended.
-    fn stop(mut self, signal: &str) -> (String, Option<i32>) {
+    fn signal(&self, signal: &str) {
         let pid = self.child.id().to_string();
         assert!(Command::new("kill").args([signal, &pid]).status().unwrap().success());
+    }
+
+    /// Asks it to stop; what else it said, and how it ended.
+    fn stop(mut self, signal: &str) -> (String, Option<i32>) {
+        self.signal(signal);
         let mut rest = String::new();
         self.stdout.read_to_string(&mut rest).unwrap();
         (rest, self.child.wait().unwrap().code())
@@ -84,8 +92,24 @@ fn the_ready_line_is_all_there_is_and_true() {
 }
 
 #[test]
-fn an_interrupt_ends_it_well_too() {
-    assert_eq!(Running::start(&[]).stop("-INT").1, Some(0));
+fn an_interrupt_and_a_closed_terminal_end_it_well_too() {
+    for signal in ["-INT", "-HUP"] {
+        let server = Running::start(&[]);
+        let ca = server.text("ca_file").to_owned();
+        assert_eq!(server.stop(signal).1, Some(0), "{signal}");
+        assert!(!Path::new(&ca).exists(), "{signal}");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn nohup_lets_it_outlive_its_terminal() {
+    let mut nohup = Command::new("nohup");
+    nohup.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let server = Running::spawn(nohup.args([env!("CARGO_BIN_EXE_mock-server"), "--port", "0"]));
+    server.signal("-HUP");
+    assert_eq!(Client::new(server.text("http")).get("/v1/version").status, 200);
+    assert_eq!(server.stop("-TERM").1, Some(0));
 }
 
 #[test]
