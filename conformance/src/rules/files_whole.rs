@@ -47,7 +47,7 @@ fn parallel_writers(bench: &Bench) -> Outcome {
     let path = bench.sandbox()?.path("kubeconfig");
     // All are made ready before the first one starts: making one writes the token file anew.
     let ready: Outcome<Vec<_>> = (0..WRITERS).map(|_| to_file(&scene, "kubeconfig")).collect();
-    let running: Outcome<Vec<_>> = ready?.into_iter().map(|run| run.spawn()).collect();
+    let running: Outcome<Vec<_>> = ready?.into_iter().map(crate::bench::Run::spawn).collect();
     let mut running = running?;
     while !running.is_empty() {
         if let Ok(content) = std::fs::read(&path) {
