@@ -227,8 +227,7 @@ impl Server {
     pub fn over_tls(&self, host: &str, method: &str, path: &str) -> Outcome<Call> {
         let port = self.https.as_deref().and_then(|url| url.rsplit_once(':')).map(|(_, port)| port);
         let Some(port) = port else { return skip("a server that tells its https address") };
-        let mut base =
-            Endpoint::parse(&format!("https://{host}:{port}"), self.ca_file.as_deref())?;
+        let mut base = Endpoint::parse(&format!("https://{host}:{port}"), self.ca_file.as_deref())?;
         base.generation = self.base.generation;
         Ok(Call::new(base, method, path, self.evidence.clone()))
     }

@@ -15,6 +15,7 @@ mod help;
 mod issue_session;
 mod kubeconfig;
 mod order;
+mod pair;
 mod precedence;
 mod process;
 mod request;
@@ -53,6 +54,7 @@ pub(crate) fn all() -> Outcome<Vec<Rule>> {
     rules.extend(issue_session::all());
     rules.extend(kubeconfig::all());
     rules.extend(order::all());
+    rules.extend(pair::all());
     rules.extend(precedence::all());
     rules.extend(process::all());
     rules.extend(request::all());
