@@ -9,6 +9,7 @@ mod http;
 mod issued;
 mod process;
 mod ran;
+pub mod redaction;
 pub mod referee;
 mod sandbox;
 mod server;
