@@ -210,7 +210,7 @@ fn under_way(bench: &Bench) -> Outcome {
     let (done, heard) = mpsc::channel();
     for _ in 0..2 {
         let (done, call) = (done.clone(), call.clone());
-        thread::spawn(move || done.send(call.send()));
+        thread::spawn(move || drop(done.send(call.send())));
     }
     drop(done);
     let next = || heard.recv().unwrap_or_else(|_| broken("a request panicked"));
