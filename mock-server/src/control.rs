@@ -13,10 +13,7 @@ use crate::scenario;
 use crate::systems::plexsphere::body;
 use crate::systems::plexsphere::exchange::{Answer, json as answer, no_content};
 use crate::systems::plexsphere::{Exchange, Refusal};
-use crate::world::file::WorldFile;
-
-/// Worlds are written by hand; a megabyte of one is a mistake.
-const WORLD_BODY: usize = 1024 * 1024;
+use crate::world::file::{MOST_WORLD, WorldFile};
 
 /// Where the control API lives below a base.
 pub const BASE: &str = "/__mock/";
@@ -28,6 +25,8 @@ pub async fn respond(mut x: Exchange, what: &str, method: &Method, ready: &str) 
 }
 
 async fn dispatch(x: &mut Exchange, what: &str, method: &Method, ready: &str) -> Answer {
+    // What is read may be asked about, too; the answer's body is left out on its way.
+    let method = if method == Method::HEAD { &Method::GET } else { method };
     match (what, method) {
         ("ready", &Method::GET) => Ok(json_text(ready.to_owned().into_bytes())),
         ("requests", &Method::GET) => Ok(json_text(x.namespace.journal.to_json(&x.namespace.name))),
@@ -47,14 +46,14 @@ async fn dispatch(x: &mut Exchange, what: &str, method: &Method, ready: &str) ->
         }
         ("world", &Method::GET) => Ok(answer(200, &x.installation.directory.file)),
         ("world", &Method::PUT) => {
-            let world = x.take_body(WORLD_BODY).await?;
+            let world = x.take_body(MOST_WORLD as usize).await?;
             enter_world(x, &world)?;
             Ok(answer(200, &x.namespace.installation().directory.file))
         }
         ("scenarios", &Method::GET) => Ok(answer(200, &json!({"scenarios": scenario::names()}))),
-        ("ready" | "scenarios", _) => Err(Refusal::method_not_allowed("GET")),
-        ("requests", _) => Err(Refusal::method_not_allowed("GET, DELETE")),
-        ("clock" | "world", _) => Err(Refusal::method_not_allowed("GET, PUT")),
+        ("ready" | "scenarios", _) => Err(Refusal::method_not_allowed("GET, HEAD")),
+        ("requests", _) => Err(Refusal::method_not_allowed("GET, HEAD, DELETE")),
+        ("clock" | "world", _) => Err(Refusal::method_not_allowed("GET, HEAD, PUT")),
         ("reset", _) => Err(Refusal::method_not_allowed("POST")),
         _ => Err(Refusal::not_found()),
     }
