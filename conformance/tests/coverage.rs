@@ -1,6 +1,6 @@
 //! Everything that is promised is claimed by some rule, and every rule is complete.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::collections::BTreeSet;
 

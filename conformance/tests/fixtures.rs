@@ -1,6 +1,6 @@
 //! Every fixture is what its schema says, and the contract document is sound in itself.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path};

@@ -1,7 +1,5 @@
 //! The verifier that rules judge tokens with, against every case of `fixtures/tokens`.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use conformance::bench::token::{Situation, refusal};
 use conformance::fixture;
 use jiff::Timestamp;

@@ -42,6 +42,7 @@ pub(super) fn page(rules: &[Rule]) -> String {
 }
 
 type Lines<'r> = BTreeMap<String, Vec<&'r Rule>>;
+type Line<'l, 'r> = (&'l String, &'l Vec<&'r Rule>);
 
 /// The rules by section, and in it by the line they share.
 fn sections(rules: &[Rule]) -> BTreeMap<String, Lines<'_>> {
@@ -68,14 +69,14 @@ fn sections(rules: &[Rule]) -> BTreeMap<String, Lines<'_>> {
 }
 
 /// The lines of a section by the first two words of their ids.
-fn families<'l, 'r>(lines: &'l Lines<'r>) -> Vec<(String, Vec<(&'l String, &'l Vec<&'r Rule>)>)> {
-    let mut families: BTreeMap<String, Vec<_>> = BTreeMap::new();
+fn families<'l, 'r>(lines: &'l Lines<'r>) -> BTreeMap<String, Vec<Line<'l, 'r>>> {
+    let mut families: BTreeMap<String, Vec<Line<'_, '_>>> = BTreeMap::new();
     for line in lines {
         let words = if line.0.starts_with("scenario.") { 1 } else { 2 };
         let family = line.0.split('.').take(words).collect::<Vec<_>>().join(".");
         families.entry(family).or_default().push(line);
     }
-    families.into_iter().collect()
+    families
 }
 
 fn single(text: &mut String, line: &str, rules: &[&Rule]) {
@@ -102,7 +103,7 @@ fn single(text: &mut String, line: &str, rules: &[&Rule]) {
     );
 }
 
-fn folded(text: &mut String, family: &str, members: &[(&String, &Vec<&Rule>)]) {
+fn folded(text: &mut String, family: &str, members: &[Line<'_, '_>]) {
     let rules: Vec<&Rule> = members.iter().flat_map(|(_, rules)| rules.iter().copied()).collect();
     let Some(first) = rules.first() else { return };
     let more = if family.ends_with("scenario") { "[scenarios.md](scenarios.md); " } else { "" };
