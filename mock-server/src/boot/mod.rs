@@ -116,17 +116,23 @@ pub fn prepare(config: &Config) -> Result<Prepared, StartError> {
     // Keys and signatures take as long as all the rest, so they are made meanwhile.
     let state_dir = config.state_dir.clone();
     let ca = std::thread::spawn(move || DevCa::create(state_dir.as_deref()));
-    let namespaces = Namespaces::new(Origin {
-        scene: scene(&config.world)?,
-        clock: config.clock.map_or_else(Clock::machine, Clock::frozen_at),
-        seed: seed(config.seed)?,
-        journal: config.journal,
-    })?;
-    let ca = ca.join().map_err(|_| StartError::Certificates)??;
+    let namespaces = namespaces(config);
+    // Waited for whatever came of the world: a thread left to itself would leave its directory.
+    let ca = ca.join().map_err(|_| StartError::Certificates);
+    let (namespaces, ca) = (namespaces?, ca??);
     let ready = Ready::new(bound, ca.file());
     let server =
         Arc::new(Server { namespaces, generation: config.generation, ready: ready.to_json() });
     Ok(Prepared { listener, server, ca: Arc::new(ca), ready })
+}
+
+fn namespaces(config: &Config) -> Result<Namespaces, StartError> {
+    Ok(Namespaces::new(Origin {
+        scene: scene(&config.world)?,
+        clock: config.clock.map_or_else(Clock::machine, Clock::frozen_at),
+        seed: seed(config.seed)?,
+        journal: config.journal,
+    })?)
 }
 
 fn scene(world: &World) -> Result<Scene, StartError> {

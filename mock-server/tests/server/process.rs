@@ -212,6 +212,14 @@ fn failures_are_one_and_usage_is_two() {
     assert_eq!(output.status.code(), Some(1));
     assert!(message.contains("world.yaml") && message.contains("surplus"), "{message}");
     assert_eq!(run(&["--world", "no-such-file.yaml"]).status.code(), Some(1));
+    // The certificate is made meanwhile, and must not outlast a start that failed.
+    let temporary = tempfile::tempdir().unwrap();
+    for _ in 0..32 {
+        let mut failing = binary();
+        failing.args(["--port", "0", "--world", world.to_str().unwrap()]);
+        failing.env("TMPDIR", temporary.path()).output().unwrap();
+    }
+    assert_eq!(std::fs::read_dir(temporary.path()).unwrap().count(), 0);
     std::fs::File::create(&world).unwrap().set_len(2 << 20).unwrap();
     let output = run(&["--port", "0", "--world", world.to_str().unwrap()]);
     let message = String::from_utf8_lossy(&output.stderr).into_owned();
