@@ -4,7 +4,6 @@
 use axum::body::Body;
 use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::{Method, Response};
-use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -13,6 +12,7 @@ use crate::scenario;
 use crate::systems::plexsphere::body;
 use crate::systems::plexsphere::exchange::{Answer, json as answer, no_content};
 use crate::systems::plexsphere::{Exchange, Refusal};
+use crate::world::clock::Change;
 use crate::world::file::{MOST_WORLD, WorldFile};
 
 /// Where the control API lives below a base.
@@ -70,31 +70,15 @@ fn clock(x: &Exchange) -> Response<Body> {
     answer(200, &json!({"now": clock.now(), "frozen": clock.is_frozen()}))
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ClockWish {
-    set: Option<Timestamp>,
-    advance_seconds: Option<i64>,
-    freeze: Option<bool>,
-}
-
-/// Freezing comes first, so that a time set together with it is the time that stays.
 fn move_clock(x: &Exchange, wish: &Value) -> Result<(), Refusal> {
-    let wish = ClockWish::deserialize(wish).map_err(|_| {
+    let change = Change::deserialize(wish).map_err(|_| {
         Refusal::invalid_body(
             "send any of set (RFC 3339), advance_seconds (a number), freeze (a boolean)",
         )
     })?;
     let clock = &x.installation.clock;
-    if let Some(frozen) = wish.freeze {
-        clock.freeze(frozen);
-    }
-    if let Some(time) = wish.set {
-        clock.set(time);
-    }
-    if let Some(seconds) = wish.advance_seconds
-        && clock.advance(seconds).is_none()
-    {
+    // An empty wish leaves a clock that follows the machine's as it is.
+    if change != Change::default() && clock.change(&change).is_none() {
         return Err(Refusal::invalid_body("advance_seconds leads out of the calendar"));
     }
     // What the move made due happens now, not at the next visit.
