@@ -246,3 +246,16 @@ fn raw_issue(authority: &str, body: &Value) -> TcpStream {
     .unwrap();
     stream
 }
+
+#[test]
+fn a_session_is_found_in_its_own_project_only() {
+    let server = at_noon().start().unwrap();
+    let client = Client::of(&server);
+    let issued = client.issued(&tcp());
+    let id = issued["session_id"].as_str().unwrap();
+    let elsewhere = format!("/v1/projects/0190a8b8-a0c0-7a0a-8a0a-000000000002/sessions/{id}");
+    assert_eq!(client.get(&elsewhere).verdict(), "404 session_not_found");
+    let revoked = client.send("POST", &format!("{elsewhere}/revoke"), None);
+    assert_eq!(revoked.verdict(), "404 session_not_found");
+    assert_eq!(client.session(&issued["session_id"]).json()["status"], "active");
+}
