@@ -137,29 +137,44 @@ fn boot_and_serve(serve: &Serve, config: &Config) -> Result<(), StartError> {
         // Before anything is made, so that being stopped at any moment leaves nothing behind.
         let mut signals = Signals::listen().map_err(StartError::Runtime)?;
         let prepared = boot::prepare(config, draft)?;
-        announce(serve, &prepared)?;
-        let (stop, stopped) = oneshot::channel::<()>();
-        let serving = boot::serve(prepared, async {
-            let _ = stopped.await;
-        });
-        let mut serving = std::pin::pin!(serving);
-        tokio::select! {
-            outcome = &mut serving => return outcome,
-            () = signals.next() => {}
+        let line = format!("{}\n", prepared.ready.to_json());
+        announce(serve, &prepared, &line)?;
+        let outcome = serve_until_asked(prepared, &mut signals).await;
+        if let Some(path) = &serve.ready_file {
+            withdraw(path, &line);
         }
-        let _ = stop.send(());
-        // Who asks twice does not want to wait for the answers that are under way.
-        tokio::select! {
-            outcome = serving => outcome,
-            () = signals.next() => Ok(()),
-        }
+        outcome
     })
 }
 
-fn announce(serve: &Serve, prepared: &Prepared) -> Result<(), StartError> {
-    let line = prepared.ready.to_json();
+async fn serve_until_asked(prepared: Prepared, signals: &mut Signals) -> Result<(), StartError> {
+    let (stop, stopped) = oneshot::channel::<()>();
+    let serving = boot::serve(prepared, async {
+        let _ = stopped.await;
+    });
+    let mut serving = std::pin::pin!(serving);
+    tokio::select! {
+        outcome = &mut serving => return outcome,
+        () = signals.next() => {}
+    }
+    let _ = stop.send(());
+    // Who asks twice does not want to wait for the answers that are under way.
+    tokio::select! {
+        outcome = serving => outcome,
+        () = signals.next() => Ok(()),
+    }
+}
+
+/// Takes the ready file back, unless it is another server's by now.
+fn withdraw(path: &Path, line: &str) {
+    if std::fs::read_to_string(path).is_ok_and(|text| text == line) {
+        let _ = std::fs::remove_file(path);
+    }
+}
+
+fn announce(serve: &Serve, prepared: &Prepared, line: &str) -> Result<(), StartError> {
     if let Some(path) = &serve.ready_file {
-        boot::write_atomically(path, &format!("{line}\n"))?;
+        boot::write_atomically(path, line)?;
     }
     let as_text = match serve.output {
         Some(output) => output == Output::Text,
@@ -168,7 +183,7 @@ fn announce(serve: &Serve, prepared: &Prepared) -> Result<(), StartError> {
     if as_text {
         print(&greeting::text(&prepared.ready, &prepared.scene_tokens()));
     } else {
-        print(&format!("{line}\n"));
+        print(line);
     }
     Ok(())
 }

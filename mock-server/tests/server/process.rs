@@ -20,6 +20,11 @@ fn run(args: &[&str]) -> Output {
     binary().args(args).output().unwrap()
 }
 
+fn send(signal: &str, child: &Child) {
+    let pid = child.id().to_string();
+    assert!(Command::new("kill").args([signal, &pid]).status().unwrap().success());
+}
+
 /// A running server and its ready document.
 struct Running {
     child: Child,
@@ -44,8 +49,7 @@ impl Running {
     }
 
     fn signal(&self, signal: &str) {
-        let pid = self.child.id().to_string();
-        assert!(Command::new("kill").args([signal, &pid]).status().unwrap().success());
+        send(signal, &self.child);
     }
 
     /// Asks it to stop; what else it said, and how it ended.
@@ -149,6 +153,22 @@ fn a_state_directory_keeps_the_certificate() {
 }
 
 #[test]
+fn the_ready_file_goes_with_its_server() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("ready.json");
+    let server = Running::start(&["--ready-file", file.to_str().unwrap()]);
+    assert!(file.exists());
+    assert_eq!(server.stop("-TERM").1, Some(0));
+    assert!(!file.exists());
+
+    // A server that started later with the same file keeps it.
+    let server = Running::start(&["--ready-file", file.to_str().unwrap()]);
+    std::fs::write(&file, "another server's").unwrap();
+    assert_eq!(server.stop("-TERM").1, Some(0));
+    assert!(file.exists());
+}
+
+#[test]
 fn the_ready_file_and_env_say_the_same() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("ready.json");
@@ -182,7 +202,7 @@ fn a_person_is_greeted_with_lines_to_paste() {
             break;
         }
     }
-    child.kill().unwrap();
+    send("-TERM", &child);
     child.wait().unwrap();
     for token in ["operator", "basic", "outsider", "suspended", "expired", "revoked", "admin"] {
         assert!(text.contains(&format!("psk_dev_{token} ")), "{text}");
