@@ -63,8 +63,11 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        // Asked, not killed, so that its directory goes with it.
+        if let Ok(None) = self.child.try_wait() {
+            send("-TERM", &self.child);
+            let _ = self.child.wait();
+        }
     }
 }
 
