@@ -232,10 +232,10 @@ impl Exchange {
 
     /// The status is this one, and the whole exchange is as the contract document says.
     pub fn expect(&self, status: u16) -> Outcome<Value> {
-        let line = format!("the status of {} {}", self.request.method, self.request.path);
-        let shown_body = shown(&self.response.body);
         if self.response.status != status {
-            return fail(line, status, format!("{} {shown_body}", self.response.status));
+            let line = format!("the status of {} {}", self.request.method, self.request.path);
+            let body = shown(&self.response.body);
+            return fail(line, status, format!("{} {body}", self.response.status));
         }
         contract::check(self)?;
         Ok(self.json())

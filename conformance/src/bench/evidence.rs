@@ -50,16 +50,21 @@ impl Evidence {
     }
 }
 
-/// Bytes as text that is safe to show on a terminal.
+/// Bytes as text that is safe to show on a terminal; the beginning, where there are very many.
 pub(crate) fn shown(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes)
-        .chars()
-        .map(|c| match c {
-            '\n' | '\t' => c.to_string(),
+    let cut = bytes.len().min(2 * NOTE_LIMIT);
+    let mut text = String::with_capacity(cut);
+    for c in String::from_utf8_lossy(&bytes[..cut]).chars() {
+        match c {
+            '\n' | '\t' => text.push(c),
             c if c.is_control() || ('\u{200e}'..='\u{206f}').contains(&c) => {
-                c.escape_default().to_string()
+                text.extend(c.escape_default());
             }
-            c => c.to_string(),
-        })
-        .collect()
+            c => text.push(c),
+        }
+    }
+    if cut < bytes.len() {
+        text.push_str(" [cut]");
+    }
+    text
 }
