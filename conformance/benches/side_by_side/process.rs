@@ -44,7 +44,9 @@ impl Drop for Server {
     fn drop(&mut self) {
         // The first line is all a server prints; reading on would block until it ends.
         let _unread = self.stdout.buffer();
-        let _gone = self.child.kill();
+        // Asked, not killed, so that its temporary directory goes with it.
+        let pid = rustix::process::Pid::from_child(&self.child);
+        let _asked = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
         let _status = self.child.wait();
     }
 }
