@@ -21,7 +21,7 @@ pub(super) fn all() -> Vec<Rule> {
         rule("ready_line", "stdout is exactly one line of JSON: addresses, CA file and pid")
             .fix("Print the ready line once requests are answered, and nothing else on stdout.")
             .check(ready_line),
-        rule("ready_file", "The ready file holds the ready line, from its first moment on")
+        rule("ready_file", "The ready file holds the ready line from its first moment on, and goes with its server")
             .fix("Write the ready file aside and rename it into place.")
             .check(ready_file),
         rule("ready_text", "The greeting names both addresses, the CA file, the tokens, and the six examples of the command pages")
@@ -153,8 +153,7 @@ fn ready_file(bench: &Bench) -> Outcome {
     std::fs::remove_file(&file)?;
     let (ready, ran) = started(bench, &["--output", "text"])?.end(Signal::TERM)?;
     expect_eq("the event", &json!("ready"), &ready["event"])?;
-    let left: Vec<String> = ran.file_changes();
-    expect_eq("the files left behind", &1, &left.len())
+    ran.expect_no_file_changes()
 }
 
 fn ready_text(bench: &Bench) -> Outcome {
@@ -198,9 +197,7 @@ fn ended_by(bench: &Bench, signal: Signal) -> Outcome {
     ran.expect_exit(0)?;
     let ca = PathBuf::from(ready["ca_file"].as_str().unwrap_or_default());
     expect(!ca.exists(), "the CA file after the end", "none", ca.display())?;
-    let left: Vec<String> =
-        ran.file_changes().into_iter().filter(|line| !line.contains("ready.json")).collect();
-    expect(left.is_empty(), "the file tree after the end", "no change", left.join("; "))
+    ran.expect_no_file_changes()
 }
 
 fn under_way(bench: &Bench) -> Outcome {
@@ -304,7 +301,6 @@ fn state_dir(bench: &Bench) -> Outcome {
                 expect_eq(format!("the mode of {}", path.display()), &0o600, &entry.mode)?;
             }
         }
-        std::fs::remove_file(bench.sandbox()?.path("ready.json"))?;
     }
     expect_eq("the CA of the second run", &seen[0], &seen[1])
 }
@@ -314,7 +310,6 @@ fn bind_warning(bench: &Bench) -> Outcome {
     ran.expect_exit(0)?;
     ran.expect_stderr_says_something()?;
     expect_eq("the lines on stdout", &1, &ran.stdout_text().lines().count())?;
-    std::fs::remove_file(bench.sandbox()?.path("ready.json"))?;
     let (_, ran) = started(bench, &["--bind", "127.0.0.1"])?.end(Signal::TERM)?;
     ran.expect_stderr_empty()
 }
