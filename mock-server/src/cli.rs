@@ -136,9 +136,21 @@ fn boot_and_serve(serve: &Serve, config: &Config) -> Result<(), StartError> {
     runtime.block_on(async {
         // Before anything is made, so that being stopped at any moment leaves nothing behind.
         let mut signals = Signals::listen().map_err(StartError::Runtime)?;
-        let prepared = boot::prepare(config, draft)?;
-        let line = format!("{}\n", prepared.ready.to_json());
-        announce(serve, &prepared, &line)?;
+        let bound = boot::bind(config, draft)?;
+        let line = format!("{}\n", bound.ready.to_json());
+        let prepared = if !serve.greets() && config.world.is_embedded() {
+            // A world that cannot be wrong need not be waited for: by the time somebody has read
+            // the line and connected, it is there.
+            announce(serve, &line)?;
+            bound.furnish(config)?
+        } else {
+            let prepared = bound.furnish(config)?;
+            announce(serve, &line)?;
+            if serve.greets() {
+                print(&greeting::text(prepared.ready(), &prepared.scene_tokens()));
+            }
+            prepared
+        };
         let outcome = serve_until_asked(prepared, &mut signals).await;
         if let Some(path) = &serve.ready_file {
             withdraw(path, &line);
@@ -172,17 +184,22 @@ fn withdraw(path: &Path, line: &str) {
     }
 }
 
-fn announce(serve: &Serve, prepared: &Prepared, line: &str) -> Result<(), StartError> {
+impl Serve {
+    /// Whether a person is greeted, or a program told.
+    fn greets(&self) -> bool {
+        match self.output {
+            Some(output) => output == Output::Text,
+            None => io::stdout().is_terminal(),
+        }
+    }
+}
+
+/// The ready file, and the ready line where no person reads.
+fn announce(serve: &Serve, line: &str) -> Result<(), StartError> {
     if let Some(path) = &serve.ready_file {
         boot::write_atomically(path, line)?;
     }
-    let as_text = match serve.output {
-        Some(output) => output == Output::Text,
-        None => io::stdout().is_terminal(),
-    };
-    if as_text {
-        print(&greeting::text(&prepared.ready, &prepared.scene_tokens()));
-    } else {
+    if !serve.greets() {
         print(line);
     }
     Ok(())

@@ -5,7 +5,7 @@ use std::thread::JoinHandle;
 use jiff::Timestamp;
 use tokio::sync::oneshot;
 
-use super::{Config, StartError, World, prepare, runtime, serve};
+use super::{Config, StartError, World, bind, runtime, serve};
 use crate::authority::Draft;
 use crate::systems::plexsphere::Generation;
 
@@ -88,12 +88,12 @@ impl Builder {
             let parsed = moment.parse::<Timestamp>();
             self.config.clock = Some(parsed.map_err(|_| StartError::Clock(moment.clone()))?);
         }
-        let prepared = prepare(&self.config, Draft::begin())?;
+        let prepared = bind(&self.config, Draft::begin())?.furnish(&self.config)?;
         let runtime = runtime()?;
         let (stop, stopped) = oneshot::channel();
         let mut server = MockServer {
-            http_url: prepared.ready.http.clone(),
-            https_url: prepared.ready.https.clone(),
+            http_url: prepared.ready().http.clone(),
+            https_url: prepared.ready().https.clone(),
             ca_pem: prepared.ca_pem().to_owned(),
             stop: Some(stop),
             thread: None,

@@ -86,13 +86,26 @@ pub enum World {
     Text(String),
 }
 
-/// A server that is bound and complete, and serves nobody yet.
-pub struct Prepared {
+impl World {
+    /// Whether it travels inside the program, and so is known to be right.
+    pub fn is_embedded(&self) -> bool {
+        matches!(self, Self::Named(name) if worlds::has(name))
+    }
+}
+
+/// A server that has its address and its certificate, and no world yet. Whoever connects waits in
+/// the backlog.
+pub struct Bound {
     listener: TcpListener,
-    server: Arc<Server>,
     /// Kept, because its directory goes when it does.
     ca: Arc<DevCa>,
     pub ready: Ready,
+}
+
+/// A server that is complete, and serves nobody yet.
+pub struct Prepared {
+    bound: Bound,
+    server: Arc<Server>,
 }
 
 impl Prepared {
@@ -101,25 +114,32 @@ impl Prepared {
     }
 
     pub fn ca_pem(&self) -> &str {
-        self.ca.pem()
+        self.bound.ca.pem()
+    }
+
+    pub fn ready(&self) -> &Ready {
+        &self.bound.ready
     }
 }
 
 /// Binds first, because that is what most likely fails, and cheaply.
-pub fn prepare(config: &Config, draft: Draft) -> Result<Prepared, StartError> {
+pub fn bind(config: &Config, draft: Draft) -> Result<Bound, StartError> {
     let address = config.address;
     let listener =
         TcpListener::bind(address).map_err(|source| StartError::Listen { address, source })?;
     let bound = listener.local_addr().map_err(|source| StartError::Listen { address, source })?;
-    let ca = draft.settle(config.state_dir.clone());
-    let namespaces = namespaces(config);
-    // Waited for whatever came of the world, so that its directory goes with it.
-    let ca = ca.wait();
-    let (namespaces, ca) = (namespaces?, ca?);
+    let ca = draft.settle(config.state_dir.clone()).wait()?;
     let ready = Ready::new(bound, ca.file());
-    let server =
-        Arc::new(Server { namespaces, generation: config.generation, ready: ready.to_json() });
-    Ok(Prepared { listener, server, ca: Arc::new(ca), ready })
+    Ok(Bound { listener, ca: Arc::new(ca), ready })
+}
+
+impl Bound {
+    pub fn furnish(self, config: &Config) -> Result<Prepared, StartError> {
+        let namespaces = namespaces(config)?;
+        let ready = self.ready.to_json();
+        let server = Arc::new(Server { namespaces, generation: config.generation, ready });
+        Ok(Prepared { bound: self, server })
+    }
 }
 
 fn namespaces(config: &Config) -> Result<Namespaces, StartError> {
@@ -190,7 +210,7 @@ pub async fn serve(
     prepared: Prepared,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), StartError> {
-    let Prepared { listener, server, ca, .. } = prepared;
+    let Prepared { bound: Bound { listener, ca, .. }, server } = prepared;
     listener.set_nonblocking(true).map_err(StartError::Runtime)?;
     let listener = tokio::net::TcpListener::from_std(listener).map_err(StartError::Runtime)?;
     let sweeper = tokio::spawn(sweep(Arc::clone(&server)));

@@ -16,9 +16,22 @@ pub fn find(name: &str) -> Option<Result<WorldFile, WorldError>> {
     Some(serde_json::from_str(text).map_err(|error| WorldError::Syntax(error.to_string())))
 }
 
+pub fn has(name: &str) -> bool {
+    WORLDS.iter().any(|(known, _)| *known == name)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::namespace::Scene;
+
+    #[test]
+    fn nothing_is_wrong_with_any() {
+        for (name, _) in WORLDS {
+            assert!(has(name));
+            Scene::prepare(find(name).unwrap().unwrap()).unwrap();
+        }
+    }
 
     #[test]
     fn the_json_says_what_the_yaml_says() {
