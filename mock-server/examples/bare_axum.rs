@@ -2,14 +2,18 @@
 //! nothing, signs nothing and remembers nothing.
 //!
 //! It listens on a free port, prints `{"event":"ready","http":"http://127.0.0.1:PORT"}`, and
-//! answers `POST /v1/projects/{id}/sessions` with one fixed 201.
+//! answers `POST /v1/projects/{id}/sessions` with one fixed 201. With `--sign` it signs those same
+//! bytes for each answer, which is what no issuer of tokens can go below.
 
 use std::io::{self, Write as _};
 use std::net::Ipv4Addr;
 
 use axum::Router;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::routing::post;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ring::signature::Ed25519KeyPair;
 use tokio::net::TcpListener;
 
 /// As long as an honest answer without its token.
@@ -19,7 +23,18 @@ const ISSUED: &str = r#"{"session_id":"01a2010c-0168-7d3d-bfb0-9bb49d2f4eae","to
 async fn main() -> io::Result<()> {
     let issued =
         || async { (StatusCode::CREATED, [(header::CONTENT_TYPE, "application/json")], ISSUED) };
-    let app = Router::new().route("/v1/projects/{project_id}/sessions", post(issued));
+    let key = Ed25519KeyPair::from_seed_unchecked(&[1; 32]).map_err(io::Error::other)?;
+    let key = std::sync::Arc::new(key);
+    let signed = move || async move {
+        let signature = URL_SAFE_NO_PAD.encode(key.sign(ISSUED.as_bytes()));
+        let signature = HeaderValue::from_str(&signature).map_err(|_| StatusCode::BAD_REQUEST)?;
+        let type_ = HeaderValue::from_static("application/json");
+        let headers = [(header::CONTENT_TYPE, type_), (header::ETAG, signature)];
+        Ok::<_, StatusCode>((StatusCode::CREATED, headers, ISSUED))
+    };
+    let signs = std::env::args().any(|arg| arg == "--sign");
+    let answer = if signs { post(signed) } else { post(issued) };
+    let app = Router::new().route("/v1/projects/{project_id}/sessions", answer);
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     let port = listener.local_addr()?.port();
     writeln!(io::stdout(), r#"{{"event":"ready","http":"http://127.0.0.1:{port}"}}"#)?;

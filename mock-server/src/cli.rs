@@ -12,7 +12,9 @@ use jiff::Timestamp;
 use tokio::sync::oneshot;
 
 use crate::authority::Draft;
-use crate::boot::{self, Config, Prepared, Ready, Signals, StartError, World, greeting};
+use crate::boot::{
+    self, Config, Furnishing, Prepared, Ready, Signals, StartError, World, greeting,
+};
 use crate::systems::plexsphere::Generation;
 
 /// A mock control plane on this machine. It answers http and https on one port, and every token
@@ -130,8 +132,8 @@ fn start(serve: &Serve) -> Result<(), String> {
 }
 
 fn boot_and_serve(serve: &Serve, config: &Config) -> Result<(), StartError> {
-    // First of all, because it takes longest and needs nothing.
-    let draft = Draft::begin();
+    // First of all, because they take longest and need nothing.
+    let (draft, world) = (Draft::begin(), Furnishing::begin(config));
     let runtime = boot::runtime()?;
     runtime.block_on(async {
         // Before anything is made, so that being stopped at any moment leaves nothing behind.
@@ -142,9 +144,9 @@ fn boot_and_serve(serve: &Serve, config: &Config) -> Result<(), StartError> {
             // A world that cannot be wrong need not be waited for: by the time somebody has read
             // the line and connected, it is there.
             announce(serve, &line)?;
-            bound.furnish(config)?
+            bound.furnish(world)?
         } else {
-            let prepared = bound.furnish(config)?;
+            let prepared = bound.furnish(world)?;
             announce(serve, &line)?;
             if serve.greets() {
                 print(&greeting::text(prepared.ready(), &prepared.scene_tokens()));

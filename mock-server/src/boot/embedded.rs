@@ -5,7 +5,7 @@ use std::thread::JoinHandle;
 use jiff::Timestamp;
 use tokio::sync::oneshot;
 
-use super::{Config, StartError, World, bind, runtime, serve};
+use super::{Config, Furnishing, StartError, World, bind, runtime, serve};
 use crate::authority::Draft;
 use crate::systems::plexsphere::Generation;
 
@@ -88,7 +88,8 @@ impl Builder {
             let parsed = moment.parse::<Timestamp>();
             self.config.clock = Some(parsed.map_err(|_| StartError::Clock(moment.clone()))?);
         }
-        let prepared = bind(&self.config, Draft::begin())?.furnish(&self.config)?;
+        let (draft, world) = (Draft::begin(), Furnishing::begin(&self.config));
+        let prepared = bind(&self.config, draft)?.furnish(world)?;
         let runtime = runtime()?;
         let (stop, stopped) = oneshot::channel();
         let mut server = MockServer {

@@ -10,6 +10,7 @@ use std::io::{self, Read as _};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -48,6 +49,8 @@ pub enum StartError {
     Runtime(io::Error),
     #[error("`{0}` is not a moment in RFC 3339")]
     Clock(String),
+    #[error("the world was not finished")]
+    Unfinished,
     #[error("the system gives no random numbers")]
     Random,
 }
@@ -134,11 +137,25 @@ pub fn bind(config: &Config, draft: Draft) -> Result<Bound, StartError> {
 }
 
 impl Bound {
-    pub fn furnish(self, config: &Config) -> Result<Prepared, StartError> {
-        let namespaces = namespaces(config)?;
+    pub fn furnish(self, world: Furnishing) -> Result<Prepared, StartError> {
+        let (namespaces, generation) = world.wait()?;
         let ready = self.ready.to_json();
-        let server = Arc::new(Server { namespaces, generation: config.generation, ready });
+        let server = Arc::new(Server { namespaces, generation, ready });
         Ok(Prepared { bound: self, server })
+    }
+}
+
+/// A world being laid out, on a thread of its own while the address and the certificate are made.
+pub struct Furnishing(JoinHandle<Result<(Namespaces, Generation), StartError>>);
+
+impl Furnishing {
+    pub fn begin(config: &Config) -> Self {
+        let config = config.clone();
+        Self(std::thread::spawn(move || Ok((namespaces(&config)?, config.generation))))
+    }
+
+    fn wait(self) -> Result<(Namespaces, Generation), StartError> {
+        self.0.join().map_err(|_| StartError::Unfinished)?
     }
 }
 
