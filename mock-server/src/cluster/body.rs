@@ -1,8 +1,10 @@
-//! Request bodies: bounded, and JSON or YAML.
+//! Request bodies: bounded, JSON or YAML, and for a few kinds protobuf.
 
 use axum::http::{HeaderMap, header};
 use serde_json::Value;
 
+use super::kinds::Kind;
+use super::protobuf;
 use super::status::Refusal;
 
 /// As much as a real server takes, which is what its own store takes.
@@ -35,7 +37,16 @@ fn parse(bytes: &[u8], yaml: bool) -> Result<Value, Refusal> {
 }
 
 /// The body of a create or an update: an object.
-pub(crate) fn object(headers: &HeaderMap, bytes: &[u8]) -> Result<Value, Refusal> {
+pub(crate) fn object(kind: &Kind, headers: &HeaderMap, bytes: &[u8]) -> Result<Value, Refusal> {
+    if media(headers) == "application/vnd.kubernetes.protobuf"
+        && let Some(object) = protobuf::object(kind.kind, bytes)
+    {
+        return Ok(object);
+    }
+    plain(headers, bytes)
+}
+
+fn plain(headers: &HeaderMap, bytes: &[u8]) -> Result<Value, Refusal> {
     let media = media(headers);
     match media.as_str() {
         "" | "application/json" => parse(bytes, false),
@@ -58,5 +69,5 @@ pub(crate) fn options(headers: &HeaderMap, bytes: &[u8]) -> Result<Value, Refusa
     if bytes.iter().all(u8::is_ascii_whitespace) {
         return Ok(Value::Null);
     }
-    object(headers, bytes)
+    plain(headers, bytes)
 }

@@ -4,6 +4,7 @@
 
 mod admission;
 mod age;
+mod birth;
 mod body;
 mod delete;
 mod description;

@@ -1,5 +1,10 @@
 //! As much protobuf as kubectl sends without being asked whether it may: the reviews of
-//! oneself. Fields are looked up by number; everything else is passed over.
+//! oneself, and what `create namespace` and `create configmap` make. Fields are looked up by
+//! number; everything else is passed over.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Map, Value, json};
 
 /// What the envelope around every Kubernetes protobuf message begins with.
 const MAGIC: &[u8] = b"k8s\0";
@@ -17,7 +22,12 @@ impl<'a> Message<'a> {
     /// The last length-delimited field of that number, empty when absent, nothing when the
     /// message is broken.
     pub(crate) fn bytes(self, number: u64) -> Option<&'a [u8]> {
-        let (mut rest, mut found) = (self.0, &[][..]);
+        Some(self.all(number)?.last().copied().unwrap_or_default())
+    }
+
+    /// Every length-delimited field of that number.
+    fn all(self, number: u64) -> Option<Vec<&'a [u8]>> {
+        let (mut rest, mut found) = (self.0, Vec::new());
         while !rest.is_empty() {
             let (tag, after) = varint(rest)?;
             rest = match tag & 7 {
@@ -27,7 +37,7 @@ impl<'a> Message<'a> {
                     let (length, after) = varint(after)?;
                     let (value, after) = after.split_at_checked(usize::try_from(length).ok()?)?;
                     if tag >> 3 == number {
-                        found = value;
+                        found.push(value);
                     }
                     after
                 }
@@ -36,6 +46,16 @@ impl<'a> Message<'a> {
             };
         }
         Some(found)
+    }
+
+    /// A map of text to whatever `read` makes of its values.
+    fn map(self, number: u64, read: fn(&[u8]) -> Option<String>) -> Option<Value> {
+        let mut map = Map::new();
+        for entry in self.all(number)? {
+            let entry = Message(entry);
+            map.insert(entry.text(1)?, read(entry.bytes(2)?)?.into());
+        }
+        Some(map.into())
     }
 
     pub(crate) fn message(self, number: u64) -> Option<Self> {
@@ -62,9 +82,61 @@ fn varint(bytes: &[u8]) -> Option<(u64, &[u8])> {
     None
 }
 
+/// An object out of its envelope, for the kinds that kubectl creates so.
+pub(crate) fn object(kind: &str, body: &[u8]) -> Option<Value> {
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).ok();
+    let message = Message(unwrap_envelope(body)?);
+    let metadata = metadata(message.message(1)?)?;
+    match kind {
+        "Namespace" => Some(json!({ "metadata": metadata })),
+        "ConfigMap" => {
+            let binary = message.map(3, |bytes| Some(STANDARD.encode(bytes)))?;
+            let mut object = json!({ "metadata": metadata });
+            for (field, map) in [("data", message.map(2, text)?), ("binaryData", binary)] {
+                if map.as_object().is_some_and(|map| !map.is_empty()) {
+                    object[field] = map;
+                }
+            }
+            Some(object)
+        }
+        _ => None,
+    }
+}
+
+/// `ObjectMeta` by its field numbers, as far as a creator fills it in.
+fn metadata(message: Message<'_>) -> Option<Value> {
+    let mut metadata = Map::new();
+    for (number, field) in
+        [(1, "name"), (2, "generateName"), (3, "namespace"), (5, "uid"), (6, "resourceVersion")]
+    {
+        let text = message.text(number)?;
+        if !text.is_empty() {
+            metadata.insert(field.to_owned(), text.into());
+        }
+    }
+    for (number, field) in [(11, "labels"), (12, "annotations")] {
+        let map = message.map(number, |bytes| String::from_utf8(bytes.to_vec()).ok())?;
+        if map.as_object().is_some_and(|map| !map.is_empty()) {
+            metadata.insert(field.to_owned(), map);
+        }
+    }
+    Some(metadata.into())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_config_map_is_read() {
+        // Envelope { raw: ConfigMap { metadata { name: "a", labels { k: v } }, data { x: y } } }
+        let body = b"k8s\0\x12\x17\x0a\x0b\x0a\x01a\x5a\x06\x0a\x01k\x12\x01v\x12\x06\x0a\x01x\x12\x01y\x20\x01";
+        let expected =
+            json!({ "metadata": { "name": "a", "labels": { "k": "v" } }, "data": { "x": "y" } });
+        assert_eq!(object("ConfigMap", body), Some(expected));
+        assert_eq!(object("Secret", body), None);
+        assert_eq!(object("ConfigMap", &body[..20]), None);
+    }
 
     #[test]
     fn fields_are_found_by_number() {

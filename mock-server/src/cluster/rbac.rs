@@ -73,19 +73,27 @@ fn everything() -> Vec<String> {
 /// What holds when a description says nothing: whoever is authenticated may look at
 /// everything but secrets.
 pub(crate) fn default_rules() -> Vec<Rule> {
-    let kinds = super::kinds::KINDS.iter().filter(|kind| kind.plural != "secrets");
-    let mut resources: Vec<String> = kinds.map(|kind| kind.plural.to_owned()).collect();
-    resources.push("pods/log".to_owned());
-    vec![Rule {
-        users: Vec::new(),
-        groups: vec![AUTHENTICATED.to_owned()],
-        verbs: reading(),
-        api_groups: everything(),
-        resources,
-        resource_names: Vec::new(),
-        namespaces: Vec::new(),
-        paths: Vec::new(),
-    }]
+    let mut rules: Vec<Rule> = Vec::new();
+    for kind in super::kinds::KINDS.iter().filter(|kind| kind.plural != "secrets") {
+        let mut resources = vec![kind.plural.to_owned()];
+        if kind.kind == "Pod" {
+            resources.push("pods/log".to_owned());
+        }
+        match rules.iter_mut().find(|rule| rule.api_groups == [kind.group]) {
+            Some(rule) => rule.resources.extend(resources),
+            None => rules.push(Rule {
+                users: Vec::new(),
+                groups: vec![AUTHENTICATED.to_owned()],
+                verbs: reading(),
+                api_groups: vec![kind.group.to_owned()],
+                resources,
+                resource_names: Vec::new(),
+                namespaces: Vec::new(),
+                paths: Vec::new(),
+            }),
+        }
+    }
+    rules
 }
 
 /// What is open to everybody authenticated on any cluster, so that clients can find their way.

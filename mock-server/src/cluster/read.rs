@@ -22,16 +22,12 @@ pub(crate) struct Selection {
 
 impl Selection {
     pub(crate) fn read(kind: &Kind, asked: &RequestInfo, query: &Query) -> Result<Self, Refusal> {
-        let (labels, fields) = (query.text("labelSelector"), query.text("fieldSelector"));
-        let unable = |why: String| {
-            let resource = format!("{}, Resource={}", kind_path(kind), kind.plural);
-            Refusal::bad_request(format!(
-                "Unable to find {resource:?} that match label selector {labels:?}, field selector {fields:?}: {why}"
-            ))
-        };
+        // kubectl says itself what it was looking for; the server says what it could not read.
+        let unable = |why: String| Refusal::bad_request(why);
         let mut selection = Self {
-            labels: LabelSelector::parse(labels).map_err(unable)?,
-            fields: FieldSelector::parse(fields, kind).map_err(unable)?,
+            labels: LabelSelector::parse(query.text("labelSelector"))
+                .map_err(|why| unable(format!("unable to parse requirement: {why}")))?,
+            fields: FieldSelector::parse(query.text("fieldSelector"), kind).map_err(unable)?,
         };
         if !asked.name.is_empty() {
             selection.fields = selection.fields.and_name(&asked.name);
@@ -46,10 +42,6 @@ impl Selection {
     fn is_everything(&self) -> bool {
         self.labels.is_everything() && self.fields.is_everything()
     }
-}
-
-fn kind_path(kind: &Kind) -> String {
-    format!("{}/{}", kind.group, kind.version)
 }
 
 /// Everything about how objects are to be shown.

@@ -169,10 +169,10 @@ impl Question<'_> {
         let writing = Writing { store, kind, asked, query, now };
         let done = match asked.verb {
             "create" if asked.name.is_empty() => {
-                writing.create(body::object(&self.headers, &self.bytes)?)?
+                writing.create(body::object(kind, &self.headers, &self.bytes)?)?
             }
             "update" if !asked.name.is_empty() => {
-                writing.update(body::object(&self.headers, &self.bytes)?)?
+                writing.update(body::object(kind, &self.headers, &self.bytes)?)?
             }
             "patch" if !asked.name.is_empty() => {
                 writing.patch(body::patch(&self.headers, &self.bytes)?)?

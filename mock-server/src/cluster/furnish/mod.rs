@@ -30,7 +30,8 @@ pub(crate) struct Furnisher<'a> {
     cluster: &'a str,
     age: Age,
     now: Timestamp,
-    namespaces: HashSet<String>,
+    /// By name, how long each has been there.
+    namespaces: BTreeMap<String, Age>,
     nodes: Vec<nodes::Place>,
     pods: u32,
     services: u32,
@@ -58,7 +59,7 @@ pub(crate) fn furnish(
         cluster: &description.name,
         age: description.age,
         now,
-        namespaces: HashSet::new(),
+        namespaces: BTreeMap::new(),
         nodes: Vec::new(),
         pods: 0,
         services: 0,
@@ -103,6 +104,11 @@ impl<'a> Furnisher<'a> {
         stamp(self.instant(age.unwrap_or(self.age)))
     }
 
+    /// An age as given, else that of the namespace: nothing is older than where it lives.
+    fn age_in(&self, namespace: &str, age: Option<Age>) -> Age {
+        age.or_else(|| self.namespaces.get(namespace).copied()).unwrap_or(self.age)
+    }
+
     fn uid(&self, kind: &str, namespace: &str, name: &str) -> String {
         fingerprint::uid(&[self.cluster, kind, namespace, name])
     }
@@ -114,7 +120,7 @@ impl<'a> Furnisher<'a> {
         };
         let place = format!("{} {}/{}", heading.kind, heading.namespace, heading.name);
         let namespace = if kind.namespaced { heading.namespace } else { "" };
-        if kind.namespaced && !self.namespaces.contains(namespace) {
+        if kind.namespaced && !self.namespaces.contains_key(namespace) {
             return Err(wrong(format!("{place}: there is no namespace {namespace:?}")));
         }
         if !is_dns_name(heading.name) {
@@ -126,7 +132,7 @@ impl<'a> Furnisher<'a> {
         body["apiVersion"] = kind.api_version().into();
         body["kind"] = kind.kind.into();
         let uid = self.uid(kind.kind, namespace, heading.name);
-        let born = self.stamp(heading.age);
+        let born = self.stamp(Some(self.age_in(namespace, heading.age)));
         if !body.get("metadata").is_some_and(Value::is_object) {
             body["metadata"] = json!({});
         }
@@ -164,7 +170,7 @@ impl<'a> Furnisher<'a> {
                 "spec": { "finalizers": ["kubernetes"] }, "status": { "phase": "Active" },
             });
             self.add(&heading, body)?;
-            self.namespaces.insert(name.to_owned());
+            self.namespaces.insert(name.to_owned(), age.unwrap_or(self.age));
             let heading = Heading {
                 kind: "ServiceAccount",
                 namespace: name,

@@ -82,6 +82,11 @@ impl Furnisher<'_> {
             taints
                 .push(json!({ "key": "node.kubernetes.io/unschedulable", "effect": "NoSchedule" }));
         }
+        if !node.ready {
+            for effect in ["NoSchedule", "NoExecute"] {
+                taints.push(json!({ "key": "node.kubernetes.io/unreachable", "effect": effect }));
+            }
+        }
         if !taints.is_empty() {
             spec["taints"] = taints.into();
         }

@@ -234,7 +234,7 @@ impl Furnisher<'_> {
             (found.address.clone(), format!("{}.{last}", found.subnet))
         };
         self.pods += 1;
-        let age = pod.age.unwrap_or(self.age);
+        let age = self.age_in(&pod.namespace, pod.age);
         let started = self.instant(age);
         // A pod that restarted did so lately; one that ended, ended a little after it began.
         let restarted = match pod.status {

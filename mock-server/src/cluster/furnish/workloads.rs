@@ -56,7 +56,7 @@ impl Furnisher<'_> {
             }
             json!({ "metadata": { "labels": labels }, "spec": spec })
         };
-        let since = self.stamp(described.age);
+        let since = self.stamp(Some(self.age_in(namespace, described.age)));
         let available = ready > 0 || replicas == 0;
         let condition = |kind: &str, holds: bool, reason: &str, message: &str| {
             json!({
@@ -134,7 +134,7 @@ impl Furnisher<'_> {
                 },
             }),
         )?;
-        let age = described.age.unwrap_or(self.age);
+        let age = self.age_in(&described.namespace, described.age);
         for index in 0..replicas {
             let salt = index.to_string();
             let suffix = fingerprint::suffix(&[self.cluster, "replica", namespace, &set, &salt], 5);
@@ -145,7 +145,7 @@ impl Furnisher<'_> {
                 status: if healthy { PodState::Running } else { PodState::CrashLoopBackOff },
                 restarts: if healthy { 0 } else { 7 },
                 node: None,
-                age: Some(Age(age.0.saturating_sub(2).max(0))),
+                age: Some(age),
                 labels: pod_labels.clone(),
                 image: None,
                 log: String::new(),

@@ -87,11 +87,11 @@ impl Requirement {
         }
         if let Some((head, values)) = part.split_once('(') {
             let Some(values) = values.trim_end().strip_suffix(')') else {
-                return Err(format!("unable to parse requirement: {part:?}"));
+                return Err(format!("{part:?} is neither a set nor an equality"));
             };
             let words: Vec<&str> = head.split_whitespace().collect();
             let [key, operator] = words.as_slice() else {
-                return Err(format!("unable to parse requirement: {part:?}"));
+                return Err(format!("{part:?} is neither a set nor an equality"));
             };
             let values = values
                 .split(',')
