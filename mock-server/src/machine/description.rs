@@ -22,8 +22,8 @@ pub enum MachineError {
     BadMode { path: String, mode: String },
     #[error("{path}: lies below something that is not a directory")]
     BelowFile { path: String },
-    #[error("command {0:?}: the words to match are missing")]
-    EmptyCommand(String),
+    #[error("a described command has no words to match")]
+    EmptyCommand,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -71,6 +71,15 @@ impl MachineDescription {
     /// When the text is not YAML or not of this shape; the message names the line.
     pub fn from_yaml(text: &str) -> Result<Self, MachineError> {
         serde_saphyr::from_str(text).map_err(|e| MachineError::Unreadable(e.to_string()))
+    }
+
+    /// A command without a word, or of a star alone, would answer everything.
+    pub(super) fn check(&self) -> Result<(), MachineError> {
+        let empty = |canned: &CannedCommand| matches!(canned.program(), "" | "*");
+        if self.commands.iter().any(empty) {
+            return Err(MachineError::EmptyCommand);
+        }
+        Ok(())
     }
 
     /// The description embedded in the program.

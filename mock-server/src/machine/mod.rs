@@ -49,6 +49,7 @@ impl Machine {
     /// When the description contradicts itself: an unknown owner, a file below
     /// a file, a relative path, a mode that is not octal.
     pub fn new(description: MachineDescription, clock: Clock) -> Result<Self, MachineError> {
+        description.check()?;
         let accounts = accounts::Accounts::new(&description)?;
         let booted = clock()
             .checked_sub(jiff::SignedDuration::from_secs(i64::from(description.up_seconds)))

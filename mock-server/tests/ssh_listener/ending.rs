@@ -1,6 +1,9 @@
 //! How sessions end while somebody is connected, and how clients go.
 
+use std::io::Write;
 use std::process::Stdio;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use mock_server::listeners::{EndReason, Event};
@@ -91,17 +94,46 @@ async fn a_vanished_client_leaves_nothing_running() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_client_that_vanishes_while_it_is_made_to_wait_is_noticed() {
-    let session = open().await;
-    let handle = login(&session).await;
-    let channel = handle.channel_open_session().await.unwrap();
-    channel.exec(true, "sleep 1000").await.unwrap();
-    session.until(|event| matches!(event, Event::CommandExecuted { .. })).await;
-    // More than is held for a program that does not read.
-    let flood = vec![0_u8; 8 * 1024 * 1024];
-    let sending = tokio::time::timeout(Duration::from_millis(500), channel.data(&flood[..])).await;
-    assert!(sending.is_err(), "the client was never made to wait");
-    drop(channel);
-    drop(handle);
-    session.until(|event| matches!(event, Event::ConnectionClosed { .. })).await;
+async fn a_flood_nobody_reads_is_held_up_and_ends_with_the_session() {
+    if !have("ssh") {
+        return;
+    }
+    let mut session = open().await;
+    let endpoint = session.endpoint.clone();
+    let mut flooding = session
+        .ssh(TOKEN, &[&endpoint, "sleep 1000"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut pipe = flooding.stdin.take().unwrap();
+    let written = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&written);
+    // Far more than is held for a program that does not read.
+    let feeder = std::thread::spawn(move || {
+        while pipe.write_all(&[0; 64 * 1024]).is_ok() {
+            count.fetch_add(64 * 1024, Ordering::SeqCst);
+        }
+    });
+    let stuck = async {
+        let mut before = 0;
+        loop {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            let now = written.load(Ordering::SeqCst);
+            if now > 0 && now == before {
+                return now;
+            }
+            before = now;
+        }
+    };
+    let held =
+        tokio::time::timeout(Duration::from_secs(20), stuck).await.expect("was never made to wait");
+    assert!(held < 40 * 1024 * 1024, "{held} bytes were taken in");
+    let begun = Instant::now();
+    session.gate.end.send_replace(Some(EndReason::Idle));
+    assert_eq!(session.served.take().unwrap().await.unwrap(), EndReason::Idle);
+    assert!(begun.elapsed() < SOON, "{:?}", begun.elapsed());
+    flooding.wait().unwrap();
+    feeder.join().unwrap();
 }

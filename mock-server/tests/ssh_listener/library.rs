@@ -132,17 +132,3 @@ async fn publickey_and_none_are_never_on_offer() {
     let offered: Vec<String> = remaining_methods.iter().map(|m| format!("{m:?}")).collect();
     assert_eq!(offered, ["KeyboardInteractive", "Password"]);
 }
-
-#[tokio::test(flavor = "multi_thread")]
-async fn one_stalled_channel_does_not_stop_another() {
-    let session = open().await;
-    let handle = login(&session).await;
-    // Nobody reads what this one writes.
-    let stalled = handle.channel_open_session().await.unwrap();
-    stalled.exec(true, "yes").await.unwrap();
-    for _ in 0..3 {
-        let answered =
-            tokio::time::timeout(Duration::from_secs(10), exec(&handle, "echo alive")).await;
-        assert_eq!(answered.unwrap().0, "alive\n");
-    }
-}

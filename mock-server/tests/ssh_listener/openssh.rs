@@ -1,5 +1,6 @@
 //! Stock OpenSSH: logins, commands, streams and refusals.
 
+use std::process::Stdio;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
@@ -189,4 +190,33 @@ async fn what_a_session_does_not_give_is_refused_in_words() {
         let refused = |event: &Event| matches!(event, Event::RequestRefused { request: r, .. } if *r == request);
         assert!(session.events().iter().any(refused), "{request}: {:?}", session.events());
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_stalled_channel_does_not_stop_another() {
+    if !have("ssh") {
+        return;
+    }
+    let session = open().await;
+    let endpoint = session.endpoint.clone();
+    let socket = tempfile::tempdir().unwrap();
+    let socket = socket.path().join("mux");
+    let control = format!("-oControlPath={}", socket.display());
+    // Nobody reads what this one writes, so its window closes.
+    let mut stalled = session
+        .ssh(TOKEN, &["-oControlMaster=yes", &control, &endpoint, "yes"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    session.until(|event| matches!(event, Event::CommandExecuted { .. })).await;
+    for _ in 0..3 {
+        // A token of no use shows that the same connection answers.
+        let second = session.ssh("none", &[&control, &endpoint, "echo alive"]);
+        let output = finish(second, Vec::new()).await;
+        assert_eq!(text(&output.stdout), "alive\n", "{}", text(&output.stderr));
+    }
+    stalled.kill().unwrap();
+    stalled.wait().unwrap();
 }

@@ -11,7 +11,7 @@ async fn openssh_with_a_terminal_gives_a_prompt_and_a_status() {
         return;
     }
     let session = open().await;
-    let output = session.run(&["-tt"], b"echo typed; tty\rexit 3\r").await;
+    let output = session.run(&["-tt"], b"echo typed; tty; exit 3\r").await;
     let screen = text(&output.stdout);
     assert_eq!(output.status.code(), Some(3), "{screen}");
     assert!(screen.contains(PROMPT), "{screen:?}");

@@ -18,7 +18,9 @@ use crate::listeners::{Ended, end_of};
 const HIGH: usize = 1024 * 1024;
 /// What may pile up at all: a client that sends more and takes nothing is cut.
 const MOST: usize = 64 * 1024 * 1024;
-/// How often a waiting connection asks whether its client is still there.
+/// How often a waiting connection asks whether its client has torn the line. A
+/// client that left quietly behind bytes we have not read cannot be noticed
+/// before they are; the program's or the session's end settles that.
 const LOOK: Duration = Duration::from_millis(250);
 
 /// The state of one connection that decides about waiting.

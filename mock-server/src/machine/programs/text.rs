@@ -66,7 +66,7 @@ pub(super) async fn tee(call: Call<'_>) -> Outcome {
             call.shell.tree().open_for_writing(call.shell.actor(), &path, options.has('a'));
         match opened {
             Ok(()) => {
-                outputs.push(Output::File(FileEnd { tree: call.shell.shared.tree.clone(), path }))
+                outputs.push(Output::File(FileEnd { tree: call.shell.shared.tree.clone(), path }));
             }
             Err(error) => {
                 call.warn(&format!("{name}: {error}")).await?;

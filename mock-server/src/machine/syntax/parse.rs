@@ -86,9 +86,8 @@ fn pipeline(cursor: &mut Cursor) -> Result<Pipeline, ParseError> {
 
 fn command(cursor: &mut Cursor) -> Result<Command, ParseError> {
     cursor.enter()?;
-    let body = match compound(cursor)? {
-        Some(body) => body,
-        None => return simple(cursor),
+    let Some(body) = compound(cursor)? else {
+        return simple(cursor);
     };
     let mut redirects = Vec::new();
     loop {

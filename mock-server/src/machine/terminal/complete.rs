@@ -1,5 +1,6 @@
 //! What Tab offers: commands in the place of a command, paths elsewhere.
 
+use super::super::description::CannedCommand;
 use super::super::programs::{BUILTINS, PROGRAMS};
 use super::super::shell::Shell;
 
@@ -26,7 +27,7 @@ fn commands(shell: &Shell, word: &str) -> Found {
         .iter()
         .chain(PROGRAMS)
         .copied()
-        .chain(described.iter().map(|canned| canned.program()))
+        .chain(described.iter().map(CannedCommand::program))
         .filter(|name| name.starts_with(word))
         .map(str::to_owned)
         .collect();
