@@ -22,18 +22,17 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 
-pub const VIEWER: &str = "token-of-a-viewer";
-pub const MASTER: &str = "token-of-a-master";
+pub(crate) const VIEWER: &str = "token-of-a-viewer";
+pub(crate) const MASTER: &str = "token-of-a-master";
 
-pub struct Bench {
-    pub port: u16,
-    pub home: tempfile::TempDir,
-    ca: String,
+pub(crate) struct Bench {
+    home: tempfile::TempDir,
     revoked: watch::Sender<bool>,
-    runtime: tokio::runtime::Runtime,
+    /// Held, because everything served stops with it.
+    _runtime: tokio::runtime::Runtime,
 }
 
-pub fn cluster(name: &str) -> Cluster {
+pub(crate) fn cluster(name: &str) -> Cluster {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/worlds/clusters").join(name);
     let text = std::fs::read_to_string(file).unwrap();
     let description: ClusterDescription = serde_saphyr::from_str(&text).unwrap();
@@ -41,7 +40,7 @@ pub fn cluster(name: &str) -> Cluster {
 }
 
 impl Bench {
-    pub fn start(name: &str) -> Self {
+    pub(crate) fn start(name: &str) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .enable_all()
@@ -84,27 +83,19 @@ impl Bench {
             }
         });
         let home = tempfile::tempdir().unwrap();
-        Self { port, home, ca: cert.pem(), revoked, runtime }
+        for token in [VIEWER, MASTER] {
+            std::fs::write(home.path().join(token), kubeconfig(port, &cert.pem(), token)).unwrap();
+        }
+        Self { home, revoked, _runtime: runtime }
     }
 
     /// Ends everything that goes on: what revoking a session will do.
-    pub fn revoke(&self) {
+    pub(crate) fn revoke(&self) {
         self.revoked.send_replace(true);
     }
 
-    pub fn kubeconfig(&self, token: &str) -> PathBuf {
-        let path = self.home.path().join(format!("{token}.yaml"));
-        let ca = base64::engine::general_purpose::STANDARD.encode(&self.ca);
-        let text = format!(
-            "apiVersion: v1\nkind: Config\ncurrent-context: c\nclusters: [{{name: c, cluster: {{server: 'https://127.0.0.1:{}', certificate-authority-data: {ca}}}}}]\ncontexts: [{{name: c, context: {{cluster: c, user: u}}}}]\nusers: [{{name: u, user: {{token: {token}}}}}]\n",
-            self.port
-        );
-        std::fs::write(&path, text).unwrap();
-        path
-    }
-
     /// kubectl in a home of its own, with nothing of this machine's in its environment.
-    pub fn command(&self, kubectl: &Path, token: &str, args: &[&str]) -> Command {
+    pub(crate) fn command(&self, kubectl: &Path, token: &str, args: &[&str]) -> Command {
         let home = self.home.path().join(kubectl.file_name().unwrap());
         std::fs::create_dir_all(&home).unwrap();
         let mut command = Command::new(kubectl);
@@ -112,17 +103,17 @@ impl Bench {
             .env_clear()
             .env("HOME", home)
             .env("PATH", "/usr/bin:/bin")
-            .env("KUBECONFIG", self.kubeconfig(token))
+            .env("KUBECONFIG", self.home.path().join(token))
             .args(args)
             .stdin(Stdio::null());
         command
     }
 
-    pub fn kubectl(&self, kubectl: &Path, token: &str, args: &[&str]) -> Ran {
+    pub(crate) fn kubectl(&self, kubectl: &Path, token: &str, args: &[&str]) -> Ran {
         Ran::from(self.command(kubectl, token, args).output().unwrap())
     }
 
-    pub fn kubectl_with_input(
+    pub(crate) fn kubectl_with_input(
         &self,
         kubectl: &Path,
         token: &str,
@@ -136,11 +127,24 @@ impl Bench {
     }
 }
 
+fn kubeconfig(port: u16, ca: &str, token: &str) -> String {
+    let ca = base64::engine::general_purpose::STANDARD.encode(ca);
+    format!(
+        "apiVersion: v1
+kind: Config
+current-context: c
+clusters: [{{name: c, cluster: {{server: 'https://127.0.0.1:{port}', certificate-authority-data: {ca}}}}}]
+contexts: [{{name: c, context: {{cluster: c, user: u}}}}]
+users: [{{name: u, user: {{token: {token}}}}}]
+"
+    )
+}
+
 /// How a command ended.
-pub struct Ran {
-    pub code: Option<i32>,
-    pub stdout: String,
-    pub stderr: String,
+pub(crate) struct Ran {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
 impl From<Output> for Ran {
@@ -188,26 +192,25 @@ impl Door {
     }
 }
 
-/// The kubectls to try: the one on the path, and the older and newer ones beside it.
-pub fn kubectls() -> Vec<PathBuf> {
-    let mut found: Vec<PathBuf> = Vec::new();
-    for folder in std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()) {
-        let kubectl = folder.join("kubectl");
-        if kubectl.is_file() && found.is_empty() {
-            let real = std::fs::canonicalize(&kubectl).unwrap();
-            let beside = real.parent().unwrap().to_owned();
-            found.push(kubectl);
-            found.extend(
-                (20..50)
-                    .map(|minor| beside.join(format!("kubectl.1.{minor}")))
-                    .filter(|p| p.is_file()),
-            );
-        }
-    }
-    if found.is_empty() {
-        let required = std::env::var("CI_REQUIRE_TOOLS").is_ok_and(|value| value == "1");
-        assert!(!required, "kubectl is required here and is not on the PATH");
+/// The kubectls to try: the one on the path, and the oldest and newest beside it; every one
+/// of them where nothing may be skipped.
+pub(crate) fn kubectls() -> Vec<PathBuf> {
+    let all = std::env::var("CI_REQUIRE_TOOLS").is_ok_and(|value| value == "1");
+    let folders = std::env::var_os("PATH").unwrap_or_default();
+    let mut found = std::env::split_paths(&folders).map(|folder| folder.join("kubectl"));
+    let Some(kubectl) = found.find(|kubectl| kubectl.is_file()) else {
+        assert!(!all, "kubectl is required here and is not on the PATH");
         eprintln!("SKIPPED: no kubectl on the PATH, so nothing was tried");
+        return Vec::new();
+    };
+    // The cloud SDK's kubectl stands for a row of versions, which lie beside it.
+    let real = std::fs::canonicalize(&kubectl).unwrap();
+    let mut beside: Vec<PathBuf> =
+        (20..60).map(|minor| real.with_file_name(format!("kubectl.1.{minor}"))).collect();
+    beside.retain(|kubectl| kubectl.is_file());
+    if !all && beside.len() > 2 {
+        beside.drain(1..beside.len() - 1);
     }
-    found
+    beside.insert(0, kubectl);
+    beside
 }

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::{Furnisher, Heading, wrong};
 use crate::cluster::description::{
-    Age, ContainerDescription, DeploymentDescription, DescriptionError, PodDescription, PodState,
+    ContainerDescription, DeploymentDescription, DescriptionError, PodDescription, PodState,
 };
 use crate::cluster::fingerprint;
 
