@@ -41,6 +41,9 @@ pub(super) fn config(key: &HostKey) -> Arc<Config> {
         keepalive_interval: Some(KEEPALIVE),
         keepalive_max: 3,
         nodelay: true,
+        // What one turn of the connection can send, in packets: with few, a
+        // client that sends and takes much at once is served slowly.
+        event_buffer_size: 64,
         ..Config::default()
     })
 }

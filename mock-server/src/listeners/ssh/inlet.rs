@@ -1,13 +1,13 @@
 //! What a client sends to a program, between the connection and the program.
 //!
 //! The connection may not wait for a slow program in general: while it waits
-//! it neither takes output nor sees a window change. It waits only when much
-//! has piled up and no output of the same connection is on its way, so two
+//! it neither takes output nor sees a window change. It waits for long only when
+//! much has piled up and no output of the same connection is on its way, so two
 //! directions can never block each other.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{Notify, mpsc};
 
@@ -22,6 +22,8 @@ const MOST: usize = 64 * 1024 * 1024;
 /// client that left quietly behind bytes we have not read cannot be noticed
 /// before they are; the program's or the session's end settles that.
 const LOOK: Duration = Duration::from_millis(250);
+/// How long a connection with output on its way is held up, for each `HIGH`.
+const TURN: Duration = Duration::from_millis(2);
 
 /// The state of one connection that decides about waiting.
 #[derive(Default)]
@@ -105,22 +107,32 @@ impl Inlet {
 
     async fn wait(&self, grip: &Grip, ended: &Ended) {
         let mut ended = ended.clone();
+        let begun = Instant::now();
         loop {
             let changed = self.pressure.changed.notified();
             let mut changed = std::pin::pin!(changed);
             changed.as_mut().enable();
+            let held = self.held.load(Ordering::SeqCst);
             let reader_gone = self.chunks.as_ref().is_none_or(mpsc::UnboundedSender::is_closed);
-            if self.held.load(Ordering::SeqCst) <= HIGH
-                || self.pressure.sending.load(Ordering::SeqCst) > 0
-                || reader_gone
-                || grip.is_cut()
-            {
+            if held <= HIGH || reader_gone || grip.is_cut() {
                 return;
+            }
+            // With output on its way the connection must get its turn, but
+            // later the more has piled up: each turn takes in one packet and
+            // sends out several, so the pile shrinks if the client reads.
+            let mut patience = LOOK;
+            if self.pressure.sending.load(Ordering::SeqCst) > 0 {
+                let share = u32::try_from(held / HIGH).unwrap_or(u32::MAX);
+                let turn = TURN.saturating_mul(share);
+                if begun.elapsed() >= turn {
+                    return;
+                }
+                patience = turn.saturating_sub(begun.elapsed());
             }
             tokio::select! {
                 () = changed => {}
                 _ = end_of(&mut ended) => return,
-                () = tokio::time::sleep(LOOK) => {
+                () = tokio::time::sleep(patience) => {
                     if grip.client_has_gone().await {
                         grip.cut();
                         return;
