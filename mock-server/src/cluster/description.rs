@@ -18,6 +18,9 @@ pub struct DescriptionError(pub(crate) String);
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ClusterDescription {
+    /// For editors.
+    #[serde(rename = "$schema", default)]
+    pub schema: Option<String>,
     pub name: String,
     /// What the server says it is. kubectl's own minor versions look at it.
     #[serde(default = "version")]

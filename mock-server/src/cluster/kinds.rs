@@ -148,10 +148,10 @@ impl Kind {
 
     /// Passes an object through its type: what it holds that the type has no place for is
     /// left out, and named.
-    pub(crate) fn admit(&self, object: Value) -> Result<(Value, Vec<String>), String> {
+    pub(crate) fn admit(&self, object: &Value) -> Result<(Value, Vec<String>), String> {
         let typed = (self.through)(object.clone())?;
         let mut unknown = Vec::new();
-        lost(&object, &typed, "", &mut unknown);
+        lost(object, &typed, "", &mut unknown);
         Ok((typed, unknown))
     }
 }
@@ -193,7 +193,7 @@ mod tests {
     fn a_field_without_a_place_is_named() {
         let pod = Kind::named("Pod").unwrap();
         let (object, unknown) = pod
-            .admit(json!({
+            .admit(&json!({
                 "apiVersion": "v1", "kind": "Pod",
                 "metadata": { "name": "a", "creationTimestamp": null, "colour": "red" },
                 "spec": { "containers": [{ "name": "a", "image": "b", "imag": "c" }] },
@@ -206,6 +206,6 @@ mod tests {
     #[test]
     fn a_wrong_type_is_refused() {
         let map = Kind::named("ConfigMap").unwrap();
-        assert!(map.admit(json!({ "metadata": {}, "data": { "a": 1 } })).is_err());
+        assert!(map.admit(&json!({ "metadata": {}, "data": { "a": 1 } })).is_err());
     }
 }

@@ -3,6 +3,7 @@
 
 use serde_json::{Map, Value};
 
+use super::body::LIMIT;
 use super::status::Refusal;
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -36,15 +37,27 @@ impl Patch {
                     serde_json::from_value(patch).map_err(|error| {
                         Refusal::bad_request(format!("error decoding patch: {error}"))
                     })?;
-                json_patch::patch(&mut result, &operations)
-                    .map_err(|error| Refusal::unprocessable(&error.to_string()))?;
+                // One by one: a few dozen copies of copies would fill the memory of the machine.
+                for operation in operations.0 {
+                    json_patch::patch(&mut result, std::slice::from_ref(&operation))
+                        .map_err(|error| Refusal::unprocessable(&error.to_string()))?;
+                    if matches!(operation, json_patch::PatchOperation::Copy(_)) {
+                        bounded(&result)?;
+                    }
+                }
             }
             Self::Merge if patch.is_object() => json_patch::merge(&mut result, &patch),
             Self::Strategic | Self::Apply if patch.is_object() => strategic(&mut result, patch, ""),
             _ => return Err(Refusal::bad_request("a merge patch must be an object")),
         }
+        bounded(&result)?;
         Ok(result)
     }
+}
+
+/// Patches may not make an object larger than one that could be sent whole.
+fn bounded(object: &Value) -> Result<(), Refusal> {
+    if object.to_string().len() > LIMIT { Err(Refusal::too_large(LIMIT)) } else { Ok(()) }
 }
 
 /// The field by which items of a list are the same item. Lists not named here are replaced.
@@ -201,6 +214,16 @@ mod tests {
         let patch =
             json!({ "data": { "$patch": "replace", "b": "2" }, "spec": { "$patch": "delete" } });
         assert_eq!(Patch::Strategic.onto(&object, patch).unwrap(), json!({ "data": { "b": "2" } }));
+    }
+
+    #[test]
+    fn copies_of_copies_are_stopped() {
+        let object = json!({ "data": { "a": "b".repeat(1000) } });
+        let copies: Vec<Value> = (0..40)
+            .map(|n| json!({ "op": "copy", "from": "/data", "path": format!("/data/x{n}") }))
+            .collect();
+        let refused = Patch::Json.onto(&object, copies.into()).unwrap_err();
+        assert_eq!(refused.status()["code"], 413);
     }
 
     #[test]

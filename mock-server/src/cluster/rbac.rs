@@ -204,9 +204,9 @@ mod tests {
     use crate::cluster::request::Query;
     use axum::http::{Method, Uri};
 
-    fn asked(method: Method, uri: &str) -> RequestInfo {
+    fn asked(method: &Method, uri: &str) -> RequestInfo {
         let uri: Uri = uri.parse().unwrap();
-        RequestInfo::read(&method, &uri, &Query::parse(uri.query().unwrap_or("")))
+        RequestInfo::read(method, &uri, &Query::parse(uri.query().unwrap_or("")))
     }
 
     #[test]
@@ -225,7 +225,7 @@ mod tests {
             (Method::GET, "/metrics", false),
             (Method::POST, "/apis/authentication.k8s.io/v1/selfsubjectreviews", true),
         ] {
-            let asked = asked(method, uri);
+            let asked = asked(&method, uri);
             assert_eq!(allowed(&rules, &viewer, &asked), expected, "{uri}");
             assert!(allowed(&rules, &master, &asked), "{uri}");
         }
@@ -247,8 +247,8 @@ mod tests {
             ("/api/v1/namespaces/bank/pods/a", false),
             ("/apis/apps/v1/namespaces/shop/pods/a", false),
         ] {
-            assert_eq!(allowed(&rules, &dev, &asked(Method::DELETE, uri)), expected, "{uri}");
-            assert!(!allowed(&rules, &other, &asked(Method::DELETE, uri)), "{uri}");
+            assert_eq!(allowed(&rules, &dev, &asked(&Method::DELETE, uri)), expected, "{uri}");
+            assert!(!allowed(&rules, &other, &asked(&Method::DELETE, uri)), "{uri}");
         }
     }
 
@@ -257,7 +257,7 @@ mod tests {
         let refused = authorize(
             &default_rules(),
             &Caller::new("ana", &[]),
-            &asked(Method::POST, "/api/v1/namespaces/shop/pods"),
+            &asked(&Method::POST, "/api/v1/namespaces/shop/pods"),
         );
         let status = refused.unwrap_err().status();
         assert_eq!(

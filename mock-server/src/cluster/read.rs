@@ -60,7 +60,7 @@ impl Shown {
             Form::Table { version } => {
                 let version_of = object.pointer("/metadata/resourceVersion");
                 let meta = json!({ "resourceVersion": version_of });
-                table::of(kind, version, &[object], self.include, meta, self.now, true)
+                table::of(kind, version, &[object], self.include, &meta, self.now, true)
             }
         }
     }
@@ -135,7 +135,7 @@ pub(crate) fn list(
     Ok(match shown.form {
         Form::Table { version } => {
             let objects: Vec<&Value> = items.iter().map(AsRef::as_ref).collect();
-            table::of(kind, version, &objects, shown.include, meta, shown.now, true)
+            table::of(kind, version, &objects, shown.include, &meta, shown.now, true)
         }
         Form::Metadata { version } => json!({
             "kind": "PartialObjectMetadataList",

@@ -144,7 +144,7 @@ impl Watch {
                 let meta =
                     json!({ "resourceVersion": object.pointer("/metadata/resourceVersion") });
                 let include = self.shown.include;
-                table::of(self.kind, version, &[object], include, meta, now, self.columns)
+                table::of(self.kind, version, &[object], include, &meta, now, self.columns)
             }
         };
         self.columns = false;

@@ -80,7 +80,7 @@ impl Writing<'_> {
                 kind.kind, kind.version
             ))
         };
-        let (object, unknown) = kind.admit(object).map_err(|error| cannot(&error))?;
+        let (object, unknown) = kind.admit(&object).map_err(|error| cannot(&error))?;
         let named: Vec<String> =
             unknown.iter().map(|field| format!("unknown field {field:?}")).collect();
         match self.query.text("fieldValidation") {

@@ -192,6 +192,7 @@ impl Door {
     }
 }
 
+#[expect(clippy::print_stderr, reason = "a test that tried nothing says so aloud")]
 /// The kubectls to try: the one on the path, and the oldest and newest beside it; every one
 /// of them where nothing may be skipped.
 pub(crate) fn kubectls() -> Vec<PathBuf> {

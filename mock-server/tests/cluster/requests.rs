@@ -208,3 +208,34 @@ fn descriptions_that_make_no_sense_are_named() {
     assert!(serde_saphyr::from_str::<ClusterDescription>("name: a\nage: old").is_err());
     assert!(serde_saphyr::from_str::<ClusterDescription>("name: a\ncolour: red").is_err());
 }
+
+#[test]
+fn the_schema_and_the_reader_agree() {
+    let fixtures = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures");
+    let schema = std::fs::read_to_string(fixtures.join("schema/cluster.schema.json")).unwrap();
+    let schema = jsonschema::validator_for(&serde_json::from_str(&schema).unwrap()).unwrap();
+    let mut texts = Vec::new();
+    for file in std::fs::read_dir(fixtures.join("worlds/clusters")).unwrap() {
+        texts.push((std::fs::read_to_string(file.unwrap().path()).unwrap(), true));
+    }
+    assert!(texts.len() >= 2);
+    for (text, good) in [
+        ("name: a\npods: [{name: b, image: c, status: CrashLoopBackOff, restarts: 3}]", true),
+        ("name: a\nservices: [{name: b, ports: [80, 53/UDP, 'http:80->8080']}]", true),
+        ("name: a\nrbac: [{groups: [devs], verbs: ['*'], resources: ['*']}]", true),
+        ("pods: []", false),
+        ("name: a\ncolour: red", false),
+        ("name: a\nage: old", false),
+        ("name: a\npods: [{name: b, image: c, status: Sleeping}]", false),
+        ("name: a\nnodes: [{name: b, cpus: 4}]", false),
+        ("name: a\nservices: [{name: b}]", false),
+    ] {
+        texts.push((text.to_owned(), good));
+    }
+    for (text, good) in texts {
+        let value: Value = serde_saphyr::from_str(&text).unwrap();
+        assert_eq!(schema.is_valid(&value), good, "schema: {text}");
+        let read = serde_saphyr::from_str::<ClusterDescription>(&text);
+        assert_eq!(read.is_ok(), good, "reader: {text}");
+    }
+}

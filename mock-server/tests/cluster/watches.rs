@@ -35,13 +35,12 @@ impl Going {
 
     fn expect(&self, wanted: &str) {
         let until = Instant::now() + PATIENCE;
-        loop {
+        let mut seen = false;
+        while !seen {
             let left = until.saturating_duration_since(Instant::now());
-            match self.lines.recv_timeout(left) {
-                Ok(line) if line.contains(wanted) => return,
-                Ok(_) => {}
-                Err(error) => panic!("never saw {wanted:?}: {error}"),
-            }
+            let line = self.lines.recv_timeout(left);
+            assert!(line.is_ok(), "never saw {wanted:?}");
+            seen = line.is_ok_and(|line| line.contains(wanted));
         }
     }
 

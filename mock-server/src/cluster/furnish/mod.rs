@@ -149,7 +149,7 @@ impl<'a> Furnisher<'a> {
             metadata["labels"] = json!(heading.labels);
         }
         let (object, unknown) =
-            kind.admit(body).map_err(|error| wrong(format!("{place}: {error}")))?;
+            kind.admit(&body).map_err(|error| wrong(format!("{place}: {error}")))?;
         if let Some(field) = unknown.first() {
             return Err(wrong(format!("{place}: unknown field {field:?}")));
         }

@@ -51,7 +51,7 @@ pub(crate) fn of(
     version: &str,
     objects: &[&Value],
     include: Include,
-    metadata: Value,
+    metadata: &Value,
     now: Timestamp,
     with_columns: bool,
 ) -> Value {
@@ -104,10 +104,10 @@ mod tests {
         let now: Timestamp = "2026-07-01T12:00:00Z".parse().unwrap();
         for kind in KINDS {
             let object = json!({ "metadata": { "name": "a" } });
-            let table = of(kind, "v1", &[&object], Include::Metadata, json!({}), now, true);
+            let table = of(kind, "v1", &[&object], Include::Metadata, &json!({}), now, true);
             let columns = table["columnDefinitions"].as_array().unwrap().len();
             assert_eq!(table["rows"][0]["cells"].as_array().unwrap().len(), columns, "{kind:?}");
-            assert_eq!(table["rows"][0]["cells"].as_array().unwrap().contains(&"a".into()), true);
+            assert!(table["rows"][0]["cells"].as_array().unwrap().contains(&"a".into()));
         }
     }
 }
