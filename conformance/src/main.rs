@@ -1,1 +1,41 @@
-fn main() {}
+//! Door 2: the standalone runner, and the one file that prints.
+
+#![expect(clippy::print_stderr, reason = "this is the file that prints")]
+
+use std::io::{self, BufWriter, ErrorKind, Write};
+use std::process::ExitCode;
+
+use clap::Parser;
+use conformance::cli::Cli;
+use conformance::commands::{self, Trouble};
+use conformance::exit::Ending;
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // A closed stream leaves nobody to tell.
+            let _ = error.print();
+            return if error.use_stderr() { Ending::Usage } else { Ending::Conforms }.into();
+        }
+    };
+    let mut out = BufWriter::new(io::stdout().lock());
+    let ended = commands::dispatch(cli, &mut out);
+    if let Err(error) = out.flush()
+        && error.kind() != ErrorKind::BrokenPipe
+    {
+        eprintln!("conformance: stdout: {error}");
+        return Ending::HarnessFailed.into();
+    }
+    match ended {
+        Ok(ending) => ending.into(),
+        Err(Trouble::Usage(why)) => {
+            eprintln!("conformance: {why}");
+            Ending::Usage.into()
+        }
+        Err(Trouble::Harness(why)) => {
+            eprintln!("conformance: {why}");
+            Ending::HarnessFailed.into()
+        }
+    }
+}

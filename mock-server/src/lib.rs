@@ -1,4 +1,26 @@
-//! A mock control plane on one machine.
+//! A control plane on one machine: real tokens, real relations, every refusal.
+//!
+//! The rooms, and who may know whom: `main` and `cli` start `boot`, which puts the server
+//! together; `route` finds the namespace and hands each request to a system in `systems` or to
+//! `control`; systems ask `gate`, which asks `rebac` and `authority`; all of them live in a
+//! `namespace` of the `world`. `net` carries bytes and knows nothing of what they mean.
+
+pub mod authority;
+pub mod boot;
+pub mod cli;
 pub mod cluster;
+pub mod control;
+pub mod gate;
 pub mod listeners;
 pub mod machine;
+pub mod namespace;
+pub mod net;
+pub mod rebac;
+pub mod route;
+pub mod scenario;
+pub mod systems;
+pub mod world;
+
+pub use boot::{Builder, MockServer, StartError};
+pub use cli::run;
+pub use systems::plexsphere::Generation;

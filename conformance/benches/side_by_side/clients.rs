@@ -15,10 +15,9 @@ pub(crate) fn kubeconfig(setup: &Setup, table: &mut Table) {
     let ca_file = server.ca_file.clone().unwrap();
     let rounds = setup.samples(200);
 
-    for (scheme, base) in [
-        ("http", format!("http://{}", server.authority)),
-        ("https", server.https.clone().unwrap()),
-    ] {
+    for (scheme, base) in
+        [("http", format!("http://{}", server.authority)), ("https", server.https.clone().unwrap())]
+    {
         let ours = || {
             let mut command = Command::new(setup.bin.join("plexctl"));
             command.env_clear().env("HOME", home.path()).env("PLEXSPHERE_TOKEN", http::TOKEN);

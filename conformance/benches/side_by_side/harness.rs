@@ -19,8 +19,7 @@ pub(crate) fn overhead(setup: &Setup, table: &mut Table) {
         .spawn()
         .unwrap();
     // Reading to the end waits for the exit without reaping, so that the kernel still knows the times.
-    let report: serde_json::Value =
-        serde_json::from_reader(child.stdout.take().unwrap()).unwrap();
+    let report: serde_json::Value = serde_json::from_reader(child.stdout.take().unwrap()).unwrap();
     let rules = report["rules"].as_array().unwrap().len();
     let own = own_time(child.id());
     assert!(child.wait().unwrap().success(), "the harness does not pass our own binaries");
@@ -43,7 +42,8 @@ fn own_time(pid: u32) -> f64 {
         let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
         let fields: Vec<&str> = stat.rsplit(") ").next().unwrap().split(' ').collect();
         if fields[0] == "Z" {
-            let ticks: u64 = fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap();
+            let ticks: u64 =
+                fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap();
             return ticks as f64 / 100.0;
         }
         std::thread::yield_now();

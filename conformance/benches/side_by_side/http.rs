@@ -17,7 +17,9 @@ pub(crate) fn ids() -> [&'static str; 4] {
 }
 
 pub(crate) fn issue_body() -> String {
-    format!(r#"{{"resource_id":"{RESOURCE}","kind":"k8s","target":{{"k8s":{{"user":"platform-admin"}}}}}}"#)
+    format!(
+        r#"{{"resource_id":"{RESOURCE}","kind":"k8s","target":{{"k8s":{{"user":"platform-admin"}}}}}}"#
+    )
 }
 
 pub(crate) fn issue_request(authority: &str) -> Vec<u8> {

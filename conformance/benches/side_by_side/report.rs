@@ -41,8 +41,9 @@ impl Table {
     ) {
         self.missed += usize::from(!holds);
         let verdict = if holds { "holds" } else { "**missed**" };
-        self.rows
-            .push(format!("| {what} | {ours} | {peer}: {theirs} | {ratio:.2} | {bar} | {verdict} |"));
+        self.rows.push(format!(
+            "| {what} | {ours} | {peer}: {theirs} | {ratio:.2} | {bar} | {verdict} |"
+        ));
     }
 
     pub(crate) fn markdown(&self) -> String {

@@ -58,7 +58,10 @@ pub(crate) fn throughput(setup: &Setup, table: &mut Table) {
     let (a, b) = (mock(setup), bare(setup));
     let tail = |server: &Server| {
         let request = http::issue_request(&server.authority);
-        percentile(&mut http::latencies(&server.authority, &request, setup.samples(10_000), 201), 99)
+        percentile(
+            &mut http::latencies(&server.authority, &request, setup.samples(10_000), 201),
+            99,
+        )
     };
     let (ours, theirs) = in_turn(setup.samples(60).min(7), || tail(&a), || tail(&b));
     table.at_most("mock-server: p99 of a 201, one connection", "bare axum", 3.0, ours, theirs);
@@ -110,7 +113,8 @@ pub(crate) fn growth(setup: &Setup, table: &mut Table) {
         let id = issued["session_id"].as_str().unwrap();
         let path = http::sessions_path();
         let get = http::request(&server.authority, "GET", &format!("{path}/{id}"), "");
-        let list = http::request(&server.authority, "GET", &format!("{path}?kind=k8s&limit=50"), "");
+        let list =
+            http::request(&server.authority, "GET", &format!("{path}?kind=k8s&limit=50"), "");
         [(&issue, 201), (&get, 200), (&list, 200)].map(|(request, want)| {
             median(&mut http::latencies(&server.authority, request, setup.samples(4_000), want))
         })

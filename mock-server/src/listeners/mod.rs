@@ -5,9 +5,12 @@
 //! no other session. Binding and serving are two phases: a port that cannot be
 //! had is told before the session is handed out.
 
+mod endpoint;
 pub mod ssh;
 
 use tokio::sync::watch;
+
+pub use endpoint::{LONGEST_ENDPOINT, endpoint};
 
 /// Why a live session came to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

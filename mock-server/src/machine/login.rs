@@ -83,13 +83,11 @@ pub struct Login {
 }
 
 impl Login {
-    pub(super) fn new(plan: Arc<Plan>, account: Arc<Account>, pid: u32) -> Self {
-        let since = (plan.clock)();
-        let mut tree = plan.tree.clone();
-        tree.welcome(&account, since);
+    pub(super) fn new(plan: Arc<Plan>, tree: SharedTree, account: Arc<Account>, pid: u32) -> Self {
+        tree.lock().welcome(&account, (plan.clock)());
         Self {
             shared: Arc::new(Shared {
-                tree: SharedTree::new(tree),
+                tree,
                 plan,
                 account,
                 pid,

@@ -1,7 +1,7 @@
 //! A simulated machine: what a mediated shell session lands on.
 //!
 //! Everything here is a description and a copy of it in memory. No program is
-//! started, no file of the host is read, and no input makes it panic. A login
+//! started, no file of the host is read, and no input makes it panic. A session
 //! gets its own copy of the file tree, so sessions cannot see each other.
 
 mod accounts;
@@ -30,6 +30,8 @@ pub type Clock = Arc<dyn Fn() -> jiff::Timestamp + Send + Sync>;
 #[derive(Clone)]
 pub struct Machine {
     plan: Arc<Plan>,
+    /// The tree all logins share; without one each gets its own copy.
+    tree: Option<tree::SharedTree>,
 }
 
 /// What all logins of one machine have in common.
@@ -64,7 +66,18 @@ impl Machine {
                 booted,
                 next_pid: AtomicU32::new(1200),
             }),
+            tree: None,
         })
+    }
+
+    /// This machine for one session: all logins through the answer share one
+    /// fresh copy of the file tree, as connections to one host would.
+    #[must_use]
+    pub fn for_session(&self) -> Self {
+        Self {
+            plan: Arc::clone(&self.plan),
+            tree: Some(tree::SharedTree::new(self.plan.tree.clone())),
+        }
     }
 
     /// The machine that comes with the mock, built when first asked for.
@@ -80,13 +93,15 @@ impl Machine {
         &self.plan.description.hostname
     }
 
-    /// Opens a session for a user with a fresh copy of the file tree. An
-    /// unknown user is made on the spot where the description allows guests.
+    /// Logs a user in. An unknown user is made on the spot where the
+    /// description allows guests.
     #[must_use]
     pub fn login(&self, user: &str) -> Option<Login> {
         let account = self.plan.accounts.find(user).or_else(|| self.plan.accounts.guest(user))?;
         let pid = self.plan.next_pid.fetch_add(7, Ordering::Relaxed);
-        Some(Login::new(Arc::clone(&self.plan), Arc::new(account), pid))
+        let fresh = || tree::SharedTree::new(self.plan.tree.clone());
+        let tree = self.tree.clone().unwrap_or_else(fresh);
+        Some(Login::new(Arc::clone(&self.plan), tree, Arc::new(account), pid))
     }
 }
 

@@ -87,7 +87,7 @@ pub(crate) async fn open_for(allowed: &[&str]) -> Session {
         user: USER.into(),
         redeemer: Arc::clone(&gate) as _,
         activity: Arc::clone(&log) as _,
-        backend: Arc::new(Machine::standard(clock).unwrap()),
+        backend: Arc::new(Machine::standard(clock).unwrap().for_session()),
         ended: gate.end.subscribe(),
     };
     Session {

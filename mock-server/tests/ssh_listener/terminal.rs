@@ -1,7 +1,7 @@
 //! A person at a terminal: line editing, signals, window changes.
 
 use crate::door::{have, open, text};
-use crate::library::{Person, login};
+use crate::library::{Person, exec, login};
 
 const PROMPT: &str = "ops@web-01:~$ ";
 
@@ -101,4 +101,21 @@ async fn a_window_change_is_seen() {
     person.expect(PROMPT).await;
     person.type_in("stty size\r").await;
     person.expect("\n10 40\r\n").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_of_one_session_share_its_files() {
+    let session = open().await;
+    let (one, two) = (login(&session).await, login(&session).await);
+    let mut person = Person::at(&one, 80, 24).await;
+    person.expect(PROMPT).await;
+    person.type_in("echo start > log; tail -f log\r").await;
+    person.expect("\nstart\r\n").await;
+    assert_eq!(exec(&two, "echo from afar >> log").await.1, Some(0));
+    person.expect("from afar\r\n").await;
+    person.type_in("\x03").await;
+    person.expect(PROMPT).await;
+    // Another session sees none of it.
+    let other = open().await;
+    assert_eq!(exec(&login(&other).await, "cat log").await.1, Some(1));
 }

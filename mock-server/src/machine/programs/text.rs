@@ -1,5 +1,7 @@
 //! Programs that produce text or hand it on.
 
+use std::time::Duration;
+
 use super::super::shell::{Outcome, Stop};
 use super::super::stream::{FileEnd, Output};
 use super::call::Call;
@@ -7,6 +9,8 @@ use super::call::Call;
 /// `yes` stops by itself after this much, so that nothing here runs for ever
 /// on a reader that never ends.
 const YES_LIMIT: usize = 256 * 1024 * 1024;
+/// How often `tail -f` looks for more.
+const LOOK_AGAIN: Duration = Duration::from_millis(250);
 
 pub(super) async fn echo(call: Call<'_>) -> Outcome {
     let mut words = call.rest();
@@ -88,14 +92,21 @@ struct Portion {
     bytes: bool,
     /// `tail -n +3`: from the third on.
     from_start: bool,
+    /// `tail -f`: goes on with what is written later.
+    follow: bool,
     operands: Vec<String>,
 }
 
 async fn portion(call: &Call<'_>) -> Result<Portion, Stop> {
     let mut operands = Vec::new();
     let mut wanted = ("10".to_owned(), false);
+    let mut follow = false;
     let mut rest = call.rest().iter();
     while let Some(argument) = rest.next() {
+        if argument == "-f" {
+            follow = true;
+            continue;
+        }
         let Some(option) = argument.strip_prefix('-').filter(|o| !o.is_empty()) else {
             operands.push(argument.clone());
             continue;
@@ -122,7 +133,7 @@ async fn portion(call: &Call<'_>) -> Result<Portion, Stop> {
         call.warn(&format!("invalid number: '{text}'")).await?;
         return Err(Stop::Usage);
     };
-    Ok(Portion { count, bytes, from_start, operands })
+    Ok(Portion { count, bytes, from_start, follow, operands })
 }
 
 pub(super) async fn head(call: Call<'_>) -> Outcome {
@@ -181,7 +192,26 @@ pub(super) async fn tail(call: Call<'_>) -> Outcome {
         };
         call.out(all.get(start..).unwrap_or_default()).await?;
     }
+    if portion.follow
+        && let Some(name) = portion.operands.last()
+    {
+        follow(&call, name).await?;
+    }
     Ok(u8::from(!complete))
+}
+
+/// Shows what a file grows by, until somebody ends it.
+async fn follow(call: &Call<'_>, name: &str) -> Result<(), Stop> {
+    let path = call.shell.path(name);
+    let read = || call.shell.tree().read(call.shell.account(), &path);
+    let mut shown = read().map_or(0, |content| content.len());
+    loop {
+        tokio::time::sleep(LOOK_AGAIN).await;
+        let Ok(content) = read() else { continue };
+        let new = content.get(shown..).unwrap_or_default();
+        call.out(new).await?;
+        shown = content.len();
+    }
 }
 
 /// Where the line with this index begins.

@@ -1,0 +1,134 @@
+//! Looking for a secret where it must not be, in the shapes in which secrets usually leak.
+
+use std::path::Path;
+
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+
+use super::sandbox::Tree;
+use crate::verdict::{Outcome, fail};
+
+/// A secret and every spelling of it that we search for.
+#[derive(Clone)]
+pub struct Canary {
+    /// What the secret is, for messages that must not show it.
+    pub label: String,
+    forms: Vec<(&'static str, Vec<u8>)>,
+}
+
+impl Canary {
+    pub fn new(label: impl Into<String>, secret: &str) -> Self {
+        let mut forms = vec![("raw", secret.as_bytes().to_vec())];
+        // Whatever stands in front shifts the alphabet: three alignments, edges cut away.
+        for offset in 0..3 {
+            let mut padded = vec![0_u8; offset];
+            padded.extend_from_slice(secret.as_bytes());
+            for (name, text) in [
+                ("base64", STANDARD_NO_PAD.encode(&padded)),
+                ("base64url", URL_SAFE_NO_PAD.encode(&padded)),
+            ] {
+                let start = if offset == 0 { 0 } else { offset + 1 };
+                let end = text.len().saturating_sub(2);
+                if end > start + 8 {
+                    forms.push((name, text.as_bytes()[start..end].to_vec()));
+                }
+            }
+        }
+        let percent: String = secret
+            .bytes()
+            .map(|byte| {
+                if byte.is_ascii_alphanumeric() {
+                    char::from(byte).to_string()
+                } else {
+                    format!("%{byte:02X}")
+                }
+            })
+            .collect();
+        forms.push(("percent-encoded", percent.into_bytes()));
+        forms.push((
+            "hex",
+            secret.bytes().flat_map(|byte| format!("{byte:02x}").into_bytes()).collect(),
+        ));
+        // A signed token also leaks by its signature alone.
+        if let Some((_, signature)) = secret.rsplit_once('.')
+            && signature.len() >= 32
+        {
+            forms.push(("signature part", signature.as_bytes().to_vec()));
+        }
+        forms.dedup_by(|a, b| a.1 == b.1);
+        Self { label: label.into(), forms }
+    }
+
+    /// The name of the spelling that occurs in `bytes`.
+    pub fn find(&self, bytes: &[u8]) -> Option<&'static str> {
+        self.forms.iter().find(|(_, form)| contains(bytes, form)).map(|(name, _)| *name)
+    }
+
+    /// Fails when the secret occurs in `bytes`, without showing it.
+    pub fn absent_from(&self, place: &str, bytes: &[u8]) -> Outcome {
+        match self.find(bytes) {
+            None => Ok(()),
+            Some(form) => fail(
+                format!("{place} must not hold {}", self.label),
+                "no trace of it",
+                format!("it stands there ({form})"),
+            ),
+        }
+    }
+
+    /// Fails when the secret occurs in a file that is new or changed, except the files named.
+    pub fn absent_from_tree(&self, before: &Tree, after: &Tree, except: &[&Path]) -> Outcome {
+        for (path, entry) in after.iter() {
+            if except.contains(&path) || before.get(path).is_some_and(|old| old == entry) {
+                continue;
+            }
+            self.absent_from(&format!("the file {}", path.display()), &entry.content)?;
+        }
+        Ok(())
+    }
+
+    /// The text with every raw occurrence blotted out.
+    pub(crate) fn redact(&self, text: &str) -> String {
+        let mut text = text.to_owned();
+        for (_, form) in &self.forms {
+            if let Ok(form) = std::str::from_utf8(form)
+                && !form.is_empty()
+            {
+                text = text.replace(form, &format!("[{}]", self.label));
+            }
+        }
+        text
+    }
+}
+
+/// Whether `needle` occurs in `haystack`.
+pub fn contains(haystack: &[u8], needle: &[u8]) -> bool {
+    let Some(first) = needle.first() else { return true };
+    let mut rest = haystack;
+    while let Some(at) = rest.iter().position(|byte| byte == first) {
+        rest = &rest[at..];
+        if rest.starts_with(needle) {
+            return true;
+        }
+        rest = &rest[1..];
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn finds_each_spelling_behind_any_prefix() {
+        let canary = Canary::new("the token", "psk_dev_operator+x/y");
+        for prefix in ["", "a", "ab", "abc"] {
+            let text = format!("{prefix}psk_dev_operator+x/y tail");
+            assert_eq!(canary.find(text.as_bytes()), Some("raw"));
+            let encoded = STANDARD_NO_PAD.encode(&text);
+            assert_eq!(canary.find(encoded.as_bytes()), Some("base64"), "{prefix:?}");
+        }
+        assert_eq!(canary.find(b"psk%5Fdev%5Foperator%2Bx%2Fy"), Some("percent-encoded"));
+        assert_eq!(canary.find(b"psk_dev_outsider"), None);
+    }
+}

@@ -1,0 +1,341 @@
+//! Judging an exchange by the contract document: the operation is known, the status is declared
+//! for it, and type, headers and body are as declared.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use jsonschema::Validator;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::call::Exchange;
+use crate::fixture;
+use crate::verdict::{Outcome, Reason, broken, fail};
+
+const DOCUMENT: &str = "contract/plexsphere.json";
+
+/// Which generation of the contract a server speaks.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub enum Generation {
+    #[serde(rename = "2026-06")]
+    June,
+    #[default]
+    #[serde(rename = "2026-07")]
+    July,
+    #[serde(rename = "2026-08")]
+    August,
+}
+
+impl Generation {
+    pub const ALL: [Self; 3] = [Self::June, Self::July, Self::August];
+
+    /// As `--contract` spells it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::June => "2026-06",
+            Self::July => "2026-07",
+            Self::August => "2026-08",
+        }
+    }
+}
+
+/// One generation of the document, and the schemas compiled from it so far.
+pub struct Contract {
+    document: Value,
+    operations: Vec<Operation>,
+    compiled: Mutex<HashMap<String, Arc<Validator>>>,
+}
+
+/// One operation of the document.
+#[derive(Debug, Clone)]
+pub struct Operation {
+    pub id: String,
+    pub method: String,
+    /// The path template, such as `/v1/projects/{project_id}`.
+    pub path: String,
+    pub definition: Value,
+}
+
+/// The contract of a generation, read once per process.
+pub fn contract(generation: Generation) -> Outcome<&'static Contract> {
+    static READ: [OnceLock<Contract>; 3] = [const { OnceLock::new() }; 3];
+    let cell = &READ[generation as usize];
+    if let Some(contract) = cell.get() {
+        return Ok(contract);
+    }
+    let contract = Contract::read(generation)?;
+    Ok(cell.get_or_init(|| contract))
+}
+
+impl Contract {
+    fn read(generation: Generation) -> Outcome<Self> {
+        let mut document = fixture::json(DOCUMENT)?;
+        let patch = document["x-generations"][generation.name()]["patch"].clone();
+        let operations: Vec<json_patch::PatchOperation> = serde_json::from_value(patch)?;
+        if let Err(error) = json_patch::patch(&mut document, &operations) {
+            return broken(format!("the contract's patch for {}: {error}", generation.name()));
+        }
+        let operations = read_operations(&document);
+        Ok(Self { document, operations, compiled: Mutex::default() })
+    }
+
+    pub fn document(&self) -> &Value {
+        &self.document
+    }
+
+    pub fn operations(&self) -> &[Operation] {
+        &self.operations
+    }
+
+    /// The operation a request is for, by method and path template.
+    pub fn operation_of(&self, method: &str, path: &str) -> Option<&Operation> {
+        let path = path.split('?').next().unwrap_or_default();
+        self.operations
+            .iter()
+            .filter(|operation| operation.method == method && matches(&operation.path, path))
+            // A literal segment is a better match than a parameter.
+            .min_by_key(|operation| operation.path.matches('{').count())
+    }
+
+    /// Follows one `$ref` inside the document.
+    fn resolve<'c>(&'c self, value: &'c Value) -> Outcome<&'c Value> {
+        match value["$ref"].as_str() {
+            None => Ok(value),
+            Some(reference) => match self.document.pointer(reference.trim_start_matches('#')) {
+                Some(found) => Ok(found),
+                None => broken(format!("the contract refers to {reference}, which is not there")),
+            },
+        }
+    }
+
+    /// Schemas are compiled at their first use and kept for the life of the process.
+    fn validator(&self, key: &str, schema: &Value) -> Outcome<Arc<Validator>> {
+        let held = || self.compiled.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(validator) = held().get(key) {
+            return Ok(Arc::clone(validator));
+        }
+        let whole = json!({"allOf": [schema], "components": self.document["components"]});
+        let validator = jsonschema::options()
+            .with_draft(jsonschema::Draft::Draft202012)
+            .should_validate_formats(true)
+            .build(&whole)
+            .map_err(|error| Reason::Broken(format!("the contract's schema for {key}: {error}")))?;
+        Ok(Arc::clone(held().entry(key.to_owned()).or_insert(Arc::new(validator))))
+    }
+
+    /// Fails when `value` is not of the schema; `key` names the schema for the cache.
+    fn judge(&self, what: &str, key: &str, schema: &Value, value: &Value) -> Outcome {
+        match self.validator(key, schema)?.iter_errors(value).next() {
+            None => Ok(()),
+            Some(error) => {
+                let place = error.instance_path().to_string();
+                fail(what, format!("the contract's schema kept at {place:?}"), &error)
+            }
+        }
+    }
+
+    /// Fails when the value is not of the named schema of the document.
+    pub fn validate(&self, schema: &str, value: &Value) -> Outcome {
+        let reference = json!({"$ref": format!("#/components/schemas/{schema}")});
+        self.judge(&format!("a {schema}"), schema, &reference, value)
+    }
+}
+
+fn read_operations(document: &Value) -> Vec<Operation> {
+    let mut operations = Vec::new();
+    for (path, item) in document["paths"].as_object().into_iter().flatten() {
+        for (method, definition) in item.as_object().into_iter().flatten() {
+            if let Some(id) = definition["operationId"].as_str() {
+                operations.push(Operation {
+                    id: id.to_owned(),
+                    method: method.to_ascii_uppercase(),
+                    path: path.clone(),
+                    definition: definition.clone(),
+                });
+            }
+        }
+    }
+    operations
+}
+
+/// Fails when the exchange is not as the document says.
+pub fn check(exchange: &Exchange) -> Outcome {
+    let contract = contract(exchange.generation)?;
+    let path = exchange.request.path.strip_prefix(&exchange.prefix).unwrap_or_default();
+    let method = &exchange.request.method;
+    let status = exchange.response.status;
+    let Some(operation) = contract.operation_of(method, path) else {
+        let outside = &contract.document["x-outside-operations"];
+        let declared = match status {
+            404 => &outside["unknown_path"]["404"],
+            405 => &outside["unknown_method"]["405"],
+            _ => {
+                return fail(format!("{method} {path}"), "404 or 405 for an unknown route", status);
+            }
+        };
+        return contract.check_response("an unknown route", contract.resolve(declared)?, exchange);
+    };
+    let responses = &operation.definition["responses"];
+    let keys = [status.to_string(), format!("{}XX", status / 100), "default".to_owned()];
+    let Some(response) = keys.iter().find_map(|key| responses.get(key)) else {
+        let declared: Vec<_> =
+            responses.as_object().into_iter().flatten().map(|one| one.0).collect();
+        return fail(
+            format!("the status of {}", operation.id),
+            format!("one of {declared:?}"),
+            status,
+        );
+    };
+    contract.check_response(&operation.id, contract.resolve(response)?, exchange)
+}
+
+/// Fails when the request body is not as the document says; requests are closed there.
+pub fn check_request(exchange: &Exchange) -> Outcome {
+    let contract = contract(exchange.generation)?;
+    let path = exchange.request.path.strip_prefix(&exchange.prefix).unwrap_or_default();
+    let Some(operation) = contract.operation_of(&exchange.request.method, path) else {
+        return fail("the request path", "a path of the contract", path);
+    };
+    let declared = contract.resolve(&operation.definition["requestBody"])?;
+    let schema = &declared["content"]["application/json"]["schema"];
+    if schema.is_null() {
+        return Ok(());
+    }
+    let what = format!("the request body of {}", operation.id);
+    match serde_json::from_slice(&exchange.request.body) {
+        Ok(body) => contract.judge(&what, &format!("{} request", operation.id), schema, &body),
+        Err(_) if exchange.request.body.is_empty() && declared["required"] != json!(true) => Ok(()),
+        Err(error) => fail(what, "a JSON body", error),
+    }
+}
+
+impl Contract {
+    fn check_response(&self, operation: &str, response: &Value, exchange: &Exchange) -> Outcome {
+        let status = exchange.response.status;
+        let what = format!("the {status} answer of {operation}");
+        let code = exchange.json()["code"].as_str().map(str::to_owned);
+        for (name, header) in response["headers"].as_object().into_iter().flatten() {
+            self.check_header(&what, name, self.resolve(header)?, code.as_deref(), exchange)?;
+        }
+        let Some(content) = response["content"].as_object() else {
+            return match exchange.response.body.len() {
+                0 => Ok(()),
+                length => fail(what, "no body", format!("{length} bytes")),
+            };
+        };
+        let header = exchange.response.headers.get("content-type").unwrap_or_default();
+        let media = header.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+        let Some(declared) = content.get(&media) else {
+            let types: Vec<_> = content.keys().collect();
+            return fail(what, format!("content type {types:?}"), format!("{media:?}"));
+        };
+        if !media.ends_with("json") {
+            return Ok(());
+        }
+        match serde_json::from_slice(&exchange.response.body) {
+            Err(error) => fail(what, "a JSON body", error),
+            Ok(body) => {
+                let key = format!("{operation} {status} {media}");
+                self.judge(&what, &key, &declared["schema"], &body)
+            }
+        }
+    }
+
+    /// A header is there when, and only when, `x-sent` says so, and is then of its schema.
+    fn check_header(
+        &self,
+        what: &str,
+        name: &str,
+        header: &Value,
+        code: Option<&str>,
+        exchange: &Exchange,
+    ) -> Outcome {
+        let found = exchange.response.headers.get(name);
+        let sent = &header["x-sent"];
+        let with_codes = sent["with_codes"].as_array();
+        let due = match (sent.as_str(), with_codes) {
+            (Some("always"), _) => Some(true),
+            (Some("never"), _) => Some(false),
+            (_, Some(codes)) => Some(codes.iter().any(|one| one.as_str() == code)),
+            _ => (header["required"] == json!(true)).then_some(true),
+        };
+        match (due, found) {
+            (Some(true), None) => fail(what, format!("a {name} header"), "none"),
+            (Some(false), Some(value)) => fail(what, format!("no {name} header"), value),
+            (_, None) => Ok(()),
+            (_, Some(_)) if header["schema"].is_null() => Ok(()),
+            (_, Some(value)) => {
+                let what = format!("the {name} header of {what}");
+                self.judge(
+                    &what,
+                    &format!("header {name} {header}"),
+                    &header["schema"],
+                    &json!(value),
+                )
+            }
+        }
+    }
+}
+
+fn matches(template: &str, path: &str) -> bool {
+    let (template, path) = (template.split('/'), path.split('/'));
+    let mut pairs = 0;
+    let mut path = path.peekable();
+    for part in template {
+        let Some(segment) = path.next() else { return false };
+        pairs += 1;
+        if !segment_matches(part, segment) {
+            return false;
+        }
+    }
+    pairs > 0 && path.peek().is_none()
+}
+
+/// `{id}` takes any segment without a colon, `{id}:revoke` any that ends so.
+fn segment_matches(part: &str, segment: &str) -> bool {
+    match part.strip_prefix('{').and_then(|rest| rest.split_once('}')) {
+        None => part == segment,
+        Some((_, "")) => !segment.is_empty() && !segment.contains(':'),
+        Some((_, tail)) => segment.len() > tail.len() && segment.ends_with(tail),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_generation_can_be_read_and_its_examples_are_of_its_schemas() {
+        for generation in Generation::ALL {
+            let contract = contract(generation).unwrap();
+            assert_eq!(contract.document()["info"]["version"], generation.name());
+            let mut examples = 0;
+            for operation in contract.operations() {
+                let responses = operation.definition["responses"].as_object();
+                for (status, response) in responses.into_iter().flatten() {
+                    let response = contract.resolve(response).unwrap();
+                    for (media, declared) in response["content"].as_object().into_iter().flatten() {
+                        let what = format!("{} {status} {media}", operation.id);
+                        contract.validator(&what, &declared["schema"]).unwrap();
+                        if let Some(example) = declared.get("example") {
+                            contract.judge(&what, &what, &declared["schema"], example).unwrap();
+                            examples += 1;
+                        }
+                    }
+                }
+            }
+            assert!(examples > 10, "{examples} examples in {}", generation.name());
+        }
+    }
+
+    #[test]
+    fn templates_match_whole_paths_only() {
+        let one = "/v1/projects/{project_id}/sessions/{session_id}";
+        assert!(matches(one, "/v1/projects/a/sessions/b"));
+        assert!(!matches(one, "/v1/projects/a/sessions"));
+        assert!(!matches(one, "/v1/projects/a/sessions/b/revoke"));
+        assert!(!matches(one, "/v1/projects/a/sessions/b:revoke"));
+        assert!(matches(&format!("{one}:revoke"), "/v1/projects/a/sessions/b:revoke"));
+        assert!(!matches(one, "/v1/projects//sessions/b"));
+    }
+}

@@ -1,0 +1,182 @@
+//! The bench: everything a rule may touch. One bench serves one rule and vanishes with it.
+
+mod call;
+mod canary;
+pub mod contract;
+mod evidence;
+mod fake_ssh;
+mod http;
+mod issued;
+mod process;
+mod ran;
+pub mod referee;
+mod sandbox;
+mod server;
+mod subject;
+mod tap;
+mod tls;
+mod world;
+
+use std::cell::OnceCell;
+use std::sync::{Arc, OnceLock};
+
+pub use self::call::Call;
+pub use self::canary::{Canary, contains};
+pub use self::contract::Generation;
+pub use self::evidence::Evidence;
+pub use self::fake_ssh::{Ending, FakeSsh, SshCall};
+pub use self::http::{Headers, Request, Response, Wire};
+pub use self::ran::{Exit, Ran, yaml};
+pub use self::referee::{Answer, Referee, RefereeScript, Scenario};
+pub use self::sandbox::{Entry, EntryKind, Sandbox, Tree};
+pub use self::server::{Exchange, Server, ServerOptions};
+pub use self::subject::{Run, Running, Sink};
+pub use self::tap::Tap;
+pub use self::tls::Certificate;
+pub use self::world::{Family, Identity, PROJECT_ID, RESOURCE_ID};
+use crate::target::Target;
+use crate::verdict::{Outcome, broken, skip};
+
+/// What a check is given.
+pub struct Bench {
+    target: Arc<Target>,
+    evidence: Evidence,
+    sandbox: OnceCell<Sandbox>,
+}
+
+/// Something plexctl can be pointed at.
+pub trait Address {
+    fn base_url(&self) -> String;
+    fn ca_file(&self) -> Option<std::path::PathBuf>;
+}
+
+impl Bench {
+    pub(crate) fn new(target: Arc<Target>) -> Self {
+        Self { target, evidence: Evidence::default(), sandbox: OnceCell::new() }
+    }
+
+    pub fn target(&self) -> &Target {
+        &self.target
+    }
+
+    /// Where a rule notes what it saw; shown when it fails.
+    pub fn evidence(&self) -> &Evidence {
+        &self.evidence
+    }
+
+    /// The sandbox of this rule, made at first use.
+    pub fn sandbox(&self) -> Outcome<&Sandbox> {
+        if self.sandbox.get().is_none() {
+            let sandbox = Sandbox::new(self.target.settings.keep)?;
+            if sandbox.kept() {
+                self.evidence.note(format!("the sandbox is kept: {}", sandbox.root().display()));
+            }
+            let _ = self.sandbox.set(sandbox);
+        }
+        match self.sandbox.get() {
+            Some(sandbox) => Ok(sandbox),
+            None => broken("the sandbox is not there"),
+        }
+    }
+
+    /// The subject without any argument; the environment holds HOME, XDG, TMPDIR and PATH only.
+    pub fn plexctl(&self) -> Outcome<Run<'_>> {
+        let Some(program) = &self.target.plexctl else {
+            return skip("a plexctl to judge");
+        };
+        let timeout = self.target.settings.timeout;
+        Ok(Run::new(self.sandbox()?, self.evidence.clone(), program, timeout))
+    }
+
+    /// Another program, run in the same sandbox and by the same rules as the subject.
+    pub fn program(&self, path: impl AsRef<std::path::Path>) -> Outcome<Run<'_>> {
+        let timeout = self.target.settings.timeout;
+        Ok(Run::new(self.sandbox()?, self.evidence.clone(), path.as_ref(), timeout))
+    }
+
+    /// The subject with a subcommand, its required flags, `--server` and a private token file
+    /// holding the operator's credential.
+    pub fn command(&self, family: Family, at: &impl Address) -> Outcome<Run<'_>> {
+        self.command_as(family, at, Identity::Operator.token())
+    }
+
+    /// The same with another credential.
+    pub fn command_as(&self, family: Family, at: &impl Address, token: &str) -> Outcome<Run<'_>> {
+        self.evidence.hide(Canary::new("operator credential", token));
+        let token_file = self.sandbox()?.write_token(token)?;
+        let mut run = self.plexctl()?.arg(family.name()).flag("--server", at.base_url());
+        run = run.flag("--token-file", token_file);
+        if let Some(ca_file) = at.ca_file() {
+            run = run.flag("--ca-file", ca_file);
+        }
+        for (flag, value) in family.required() {
+            run = run.flag(flag, value);
+        }
+        Ok(run)
+    }
+
+    /// A scripted control plane; `start()` it.
+    pub fn referee(&self) -> Outcome<RefereeScript<'_>> {
+        Ok(RefereeScript::new(self.evidence.clone(), Some(self.sandbox()?)))
+    }
+
+    /// Puts a fake `ssh` on the subject's PATH.
+    pub fn fake_ssh(&self, ending: Ending) -> Outcome<FakeSsh> {
+        Ok(FakeSsh::install(self.sandbox()?, ending)?)
+    }
+
+    /// The control plane under judgement: a fresh process, or a fresh namespace of a running one.
+    pub fn server(&self) -> Outcome<Server> {
+        self.server_with(&ServerOptions::default())
+    }
+
+    /// The same with flags of its own; a server we did not start is a skip.
+    pub fn server_with(&self, options: &ServerOptions) -> Outcome<Server> {
+        Server::start(&self.target, options, self.evidence.clone())
+    }
+
+    /// A recording proxy in front of the server; what passes is judged by the contract.
+    pub fn tap(&self, server: &Server) -> Outcome<Tap> {
+        Tap::start(server, self.evidence.clone())
+    }
+
+    /// The operator's credential as something to search for.
+    pub fn credential_canary(&self) -> Canary {
+        Canary::new("the operator's credential", Identity::Operator.token())
+    }
+}
+
+impl Address for Referee {
+    fn base_url(&self) -> String {
+        self.url().to_owned()
+    }
+
+    fn ca_file(&self) -> Option<std::path::PathBuf> {
+        self.ca_file.clone()
+    }
+}
+
+/// Whether a running server has the mock's control routes.
+pub(crate) fn has_control_routes(url: &str, ca_file: Option<&std::path::Path>) -> Outcome<bool> {
+    let endpoint = call::Endpoint::parse(url.trim_end_matches('/'), ca_file)?;
+    let ready = Call::new(endpoint, "GET", "/__mock/ready", Evidence::default()).send()?;
+    Ok(ready.status() == 200 && ready.json()["event"] == "ready")
+}
+
+/// Our own file creation mask, where the system tells it without changing it.
+fn own_umask() -> u32 {
+    static MASK: OnceLock<u32> = OnceLock::new();
+    *MASK.get_or_init(|| {
+        std::fs::read_to_string("/proc/self/status")
+            .ok()
+            .and_then(|status| {
+                let line = status.lines().find_map(|line| line.strip_prefix("Umask:"))?.trim();
+                u32::from_str_radix(line, 8).ok()
+            })
+            // Never equal to a mask anybody asks for: every run then sets its own.
+            .unwrap_or(u32::MAX)
+    })
+}
+
+#[cfg(test)]
+mod tests;

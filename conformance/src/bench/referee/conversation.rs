@@ -1,0 +1,239 @@
+//! Accepting connections, hearing requests, answering by the script, and knowing when all that
+//! was on its way has arrived.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
+
+use super::Seen;
+use super::answer::Answer;
+use super::play::{After, Stream, prepare};
+use crate::bench::canary::Canary;
+use crate::bench::evidence::{Evidence, shown};
+use crate::bench::http::{Request, Wire};
+use crate::bench::issued::Issued;
+use crate::verdict::{Outcome, Reason, broken};
+
+/// The state that the accept loop, the connections and the rule share.
+pub(super) struct Court {
+    answers: Vec<Arc<Answer>>,
+    revoke: Arc<Answer>,
+    scenario: Option<String>,
+    tls: Option<Arc<ServerConfig>>,
+    evidence: Evidence,
+    ledger: Mutex<Ledger>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct Ledger {
+    closed: bool,
+    issue_count: usize,
+    seen: Vec<Seen>,
+    issued: Vec<Issued>,
+    /// Peer ports of the connections accepted so far.
+    accepted: BTreeSet<u16>,
+    accepted_count: usize,
+    /// Connections not yet heard out, by peer port.
+    open: BTreeMap<u16, TcpStream>,
+    /// A fault of our own that the next question must report.
+    fault: Option<String>,
+}
+
+/// How long `settle` waits for a connection that a finished client left behind.
+const SETTLE_LIMIT: Duration = Duration::from_secs(5);
+
+impl Court {
+    pub(super) fn new(
+        answers: Vec<Arc<Answer>>,
+        revoke: Arc<Answer>,
+        scenario: Option<String>,
+        tls: Option<Arc<ServerConfig>>,
+        evidence: Evidence,
+    ) -> Self {
+        Self {
+            answers,
+            revoke,
+            scenario,
+            tls,
+            evidence,
+            ledger: Mutex::default(),
+            changed: Condvar::new(),
+        }
+    }
+
+    pub(super) fn seen(&self) -> Vec<Seen> {
+        self.lock().seen.clone()
+    }
+
+    pub(super) fn issued(&self) -> Vec<Issued> {
+        self.lock().issued.clone()
+    }
+
+    pub(super) fn connections(&self) -> usize {
+        self.lock().accepted_count
+    }
+
+    pub(super) fn close(&self) {
+        let mut ledger = self.lock();
+        ledger.closed = true;
+        for socket in ledger.open.values() {
+            let _ = socket.shutdown(Shutdown::Both);
+        }
+    }
+
+    /// Connections are accepted in the order they were made: once one of our own has been
+    /// accepted, so have all before it. Then each must be heard out.
+    pub(super) fn settle(&self, address: SocketAddr) -> Outcome {
+        let sentinel = TcpStream::connect(address)?;
+        let port = sentinel.local_addr()?.port();
+        drop(sentinel);
+        let deadline = Instant::now() + SETTLE_LIMIT;
+        let mut ledger = self.lock();
+        while !(ledger.accepted.contains(&port) && ledger.open.is_empty()) {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            ledger =
+                self.changed.wait_timeout(ledger, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        if ledger.accepted.remove(&port) {
+            ledger.accepted_count -= 1;
+        }
+        match ledger.fault.take() {
+            Some(fault) => broken(fault),
+            None => Ok(()),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Ledger> {
+        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Enters the request and picks its answer.
+    fn enter(&self, request: &Request) -> (Option<&Arc<Answer>>, Option<&str>) {
+        let operation = operation_of(request);
+        let mut ledger = self.lock();
+        ledger.seen.push(Seen { operation, request: request.clone() });
+        self.evidence.note(format!(
+            "the referee saw {operation}: {} {} {}",
+            request.method,
+            request.path,
+            shown(&request.body)
+        ));
+        match operation {
+            "IssueSession" => {
+                let nth = ledger.issue_count.min(self.answers.len().saturating_sub(1));
+                ledger.issue_count += 1;
+                (self.answers.get(nth), self.scenario.as_deref())
+            }
+            "RevokeSession" => (Some(&self.revoke), None),
+            _ => (None, None),
+        }
+    }
+}
+
+/// The accept loop; it ends when the court has closed.
+pub(super) fn accept(listener: &TcpListener, court: &Arc<Court>) {
+    loop {
+        let (socket, peer) = match listener.accept() {
+            Ok(accepted) => accepted,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => {
+                court.lock().fault = Some(format!("the referee cannot accept: {error}"));
+                return;
+            }
+        };
+        let clone = socket.try_clone();
+        let mut ledger = court.lock();
+        if ledger.closed {
+            return;
+        }
+        ledger.accepted.insert(peer.port());
+        ledger.accepted_count += 1;
+        match clone {
+            Ok(clone) => drop(ledger.open.insert(peer.port(), clone)),
+            Err(error) => ledger.fault = Some(format!("the referee ran out of files: {error}")),
+        }
+        drop(ledger);
+        let court = Arc::clone(court);
+        thread::spawn(move || {
+            let outcome = converse(socket, &court);
+            let mut ledger = court.lock();
+            ledger.open.remove(&peer.port());
+            if let Err(Reason::Broken(why)) = outcome {
+                ledger.fault = Some(why);
+            }
+            drop(ledger);
+            court.changed.notify_all();
+        });
+    }
+}
+
+/// One connection from its first byte to its last. Whatever the client does wrong on the wire is
+/// noted; only a fault of our own is an error.
+fn converse(socket: TcpStream, court: &Court) -> Outcome {
+    socket.set_nodelay(true)?;
+    let stream = match &court.tls {
+        None => Stream::Plain(socket),
+        Some(config) => {
+            let session = ServerConnection::new(Arc::clone(config))
+                .map_err(|error| Reason::Broken(format!("TLS set-up: {error}")))?;
+            Stream::Tls(Box::new(StreamOwned::new(session, socket)))
+        }
+    };
+    let mut wire = Wire::new(stream);
+    loop {
+        let mut request = match wire.read_request_head() {
+            Ok(Some(request)) => request,
+            Ok(None) => return Ok(()),
+            Err(error) => {
+                court.evidence.note(format!("the referee heard no whole request: {error}"));
+                return Ok(());
+            }
+        };
+        let expects = request.headers.get("expect").unwrap_or_default();
+        if expects.eq_ignore_ascii_case("100-continue") {
+            let go_on = wire.stream.write_all(b"HTTP/1.1 100 Continue\r\n\r\n");
+            if go_on.and_then(|()| wire.stream.flush()).is_err() {
+                return Ok(());
+            }
+        }
+        if let Err(error) = wire.read_request_body(&mut request) {
+            court.evidence.note(format!("the referee heard no whole body: {error}"));
+            return Ok(());
+        }
+        let not_found = Arc::new(Answer::problem(404, "not_found"));
+        let (answer, scenario) = court.enter(&request);
+        let prepared = prepare(answer.unwrap_or(&not_found), &request, scenario)?;
+        if let Some(issued) = &prepared.issued {
+            if !issued.token.is_empty() {
+                court.evidence.hide(Canary::new("session token", &issued.token));
+            }
+            court.lock().issued.push(issued.clone());
+        }
+        match prepared.play(&mut wire.stream) {
+            Ok(After::KeepAlive) => {}
+            Ok(After::Close) | Err(_) => return Ok(()),
+        }
+    }
+}
+
+fn operation_of(request: &Request) -> &'static str {
+    let path = request.path.split('?').next().unwrap_or_default();
+    let parts: Vec<&str> = path.trim_start_matches('/').split('/').collect();
+    match (request.method.as_str(), parts.as_slice()) {
+        ("POST", ["v1", "projects", _, "sessions"]) => "IssueSession",
+        ("POST", ["v1", "projects", _, "sessions", _, "revoke"]) => "RevokeSession",
+        ("POST", ["v1", "projects", _, "sessions", id]) if id.ends_with(":revoke") => {
+            "RevokeSession"
+        }
+        _ => "unknown",
+    }
+}

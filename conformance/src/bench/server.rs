@@ -1,0 +1,323 @@
+//! The control plane under judgement: started fresh for one rule, or a namespace of its own on
+//! one that already runs; and a plain client to ask it with.
+
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, mpsc};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use super::Address;
+pub use super::call::Exchange;
+use super::call::{Call, Endpoint};
+use super::contract::Generation;
+use super::evidence::{Evidence, shown};
+use super::process;
+use super::world::{Family, Identity, PROJECT_ID, RESOURCE_ID};
+use crate::target::{RunningServer, ServerTarget, Target};
+use crate::verdict::{Outcome, Reason, broken, expect_eq, fail, skip};
+
+/// Flags for a server the harness starts: `--contract`, `--world`, `--clock` and so on.
+#[derive(Debug, Clone, Default)]
+pub struct ServerOptions {
+    pub args: Vec<String>,
+    /// Passed on as `--contract` where it is not the default.
+    pub generation: Generation,
+}
+
+impl ServerOptions {
+    pub fn with(args: &[&str]) -> Self {
+        let args = args.iter().map(|arg| (*arg).to_owned()).collect();
+        Self { args, generation: Generation::default() }
+    }
+
+    /// A server that speaks that generation of the contract, and is judged by it.
+    pub fn speaking(generation: Generation) -> Self {
+        Self { args: Vec::new(), generation }
+    }
+
+    fn is_default(&self) -> bool {
+        self.args.is_empty() && self.generation == Generation::default()
+    }
+}
+
+/// How long a server may take to print its ready line, and to end after it was asked to.
+const READY_LIMIT: Duration = Duration::from_secs(10);
+const STOP_LIMIT: Duration = Duration::from_secs(3);
+
+pub struct Server {
+    target: Arc<Target>,
+    evidence: Evidence,
+    base: Endpoint,
+    https: Option<String>,
+    ca_file: Option<PathBuf>,
+    running: Option<RunningServer>,
+    child: Option<Child>,
+    dir: Option<TempDir>,
+}
+
+impl Server {
+    pub(crate) fn start(
+        target: &Arc<Target>,
+        options: &ServerOptions,
+        evidence: Evidence,
+    ) -> Outcome<Self> {
+        match &target.server {
+            None => skip("a server to judge"),
+            Some(ServerTarget::Spawn(program)) => Self::spawn(target, program, options, evidence),
+            Some(ServerTarget::Running(_)) if !options.is_default() => {
+                skip("a server the harness starts itself")
+            }
+            Some(ServerTarget::Running(running)) => {
+                let mut url = running.url.trim_end_matches('/').to_owned();
+                if running.control {
+                    url = format!("{url}/ns/{}", uuid::Uuid::now_v7());
+                }
+                let base = Endpoint::parse(&url, running.ca_file.as_deref())?;
+                Ok(Self {
+                    target: Arc::clone(target),
+                    evidence,
+                    base,
+                    https: None,
+                    ca_file: running.ca_file.clone(),
+                    running: Some(running.clone()),
+                    child: None,
+                    dir: None,
+                })
+            }
+        }
+    }
+
+    fn spawn(
+        target: &Arc<Target>,
+        program: &Path,
+        options: &ServerOptions,
+        evidence: Evidence,
+    ) -> Outcome<Self> {
+        let dir = tempfile::Builder::new().prefix("control-plane-").tempdir()?;
+        let mut command = Command::new(program);
+        command
+            .args(["--port", "0", "--output", "json"])
+            .args(&options.args)
+            .args(["--contract", options.generation.name()])
+            .env_clear()
+            .env("TMPDIR", dir.path())
+            .env("HOME", dir.path())
+            .current_dir(dir.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(File::create(dir.path().join("stderr"))?);
+        if !options.args.iter().any(|arg| arg == "--seed") {
+            command.arg("--seed").arg(target.settings.seed.to_string());
+        }
+        let mut child = process::spawn(&mut command).map_err(|error| {
+            Reason::Broken(format!("cannot start {}: {error}", program.display()))
+        })?;
+        let ready = ready_line(&mut child);
+        let mut server = Self {
+            target: Arc::clone(target),
+            evidence,
+            base: Endpoint::default(),
+            https: None,
+            ca_file: None,
+            running: None,
+            child: Some(child),
+            dir: Some(dir),
+        };
+        let line = ready.or_else(|why| {
+            let why = format!("{why}; its stderr: {}", server.stderr());
+            let _ = server.target.server_gone.set(why.clone());
+            broken(format!("the server did not become ready: {why}"))
+        })?;
+        let ready: Value = serde_json::from_str(&line).or_else(|error| {
+            fail("the ready line", "one JSON document", format!("{error}: {line}"))
+        })?;
+        let Some(http) = ready["http"].as_str() else {
+            return fail("the ready line", "a member `http`", line);
+        };
+        server.base = Endpoint::parse(http, None)?;
+        server.base.generation = options.generation;
+        server.https = ready["https"].as_str().map(str::to_owned);
+        server.ca_file = ready["ca_file"].as_str().map(PathBuf::from);
+        Ok(server)
+    }
+
+    /// The base URL without the `/v1`.
+    pub fn url(&self) -> String {
+        self.base.url()
+    }
+
+    /// The https base URL, where the server told one.
+    pub fn https_url(&self) -> Option<&str> {
+        self.https.as_deref()
+    }
+
+    pub fn ca_path(&self) -> Option<&Path> {
+        self.ca_file.as_deref()
+    }
+
+    /// The base URL under which every answer is that of the scenario.
+    pub fn scenario_url(&self, name: &str) -> String {
+        format!("{}/scenarios/{name}", self.url())
+    }
+
+    /// The credential of a seeded identity. A foreign server has only the one we were given.
+    pub fn token(&self, identity: Identity) -> Outcome<String> {
+        match &self.running {
+            Some(running) if !running.control => match identity {
+                Identity::Operator => Ok(running.token.clone()),
+                _ => skip("the default world and its seeded tokens"),
+            },
+            _ => Ok(identity.token().to_owned()),
+        }
+    }
+
+    /// A request to a path below the base URL, such as `/v1/auth/whoami`.
+    pub fn call(&self, method: &str, path: &str) -> Call {
+        Call::new(self.base.clone(), method, path, self.evidence.clone())
+    }
+
+    pub fn get(&self, path: &str) -> Call {
+        self.call("GET", path)
+    }
+
+    pub fn post(&self, path: &str, body: &Value) -> Call {
+        self.call("POST", path).json(body)
+    }
+
+    /// An honest IssueSession request; change its body with [`Call::edit`].
+    pub fn issue(&self, family: Family, identity: Identity) -> Outcome<Call> {
+        let body = json!({
+            "resource_id": RESOURCE_ID,
+            "kind": family.kind(),
+            "target": family.target(),
+        });
+        let path = format!("/v1/projects/{PROJECT_ID}/sessions");
+        Ok(self.post(&path, &body).bearer(&self.token(identity)?))
+    }
+
+    /// Bytes sent as they are on a fresh connection; the answer until the server closes, or until
+    /// it has been silent for two seconds.
+    pub fn raw(&self, bytes: &[u8]) -> Outcome<Vec<u8>> {
+        self.base.raw(bytes)
+    }
+
+    /// The journal of this namespace.
+    pub fn journal(&self) -> Outcome<Value> {
+        self.control("GET", "/__mock/requests", None)
+    }
+
+    /// How many requests for that operation this namespace has seen.
+    pub fn count(&self, operation: &str) -> Outcome<u64> {
+        Ok(self.journal()?["counts"][operation].as_u64().unwrap_or_default())
+    }
+
+    pub fn expect_count(&self, operation: &str, count: u64) -> Outcome {
+        let found = self.count(operation)?;
+        expect_eq(format!("the number of {operation} requests the server saw"), &count, &found)
+    }
+
+    /// Stops the clock of this namespace at that moment.
+    pub fn freeze_clock(&self, at: &str) -> Outcome {
+        self.control("PUT", "/__mock/clock", Some(&json!({"set": at, "freeze": true})))?;
+        Ok(())
+    }
+
+    pub fn advance_clock(&self, seconds: u64) -> Outcome {
+        self.control("PUT", "/__mock/clock", Some(&json!({"advance_seconds": seconds})))?;
+        Ok(())
+    }
+
+    /// A control request that must succeed for the rule to make sense.
+    pub fn control(&self, method: &str, path: &str, body: Option<&Value>) -> Outcome<Value> {
+        if self.running.as_ref().is_some_and(|running| !running.control) {
+            return skip("a server with the mock's control routes");
+        }
+        let mut call = self.call(method, path).quietly();
+        if let Some(body) = body {
+            call = call.json(body);
+        }
+        let exchange = call.send()?;
+        match exchange.response.status {
+            200..=299 => Ok(exchange.response.json()),
+            status => broken(format!("{method} {path} answered {status}")),
+        }
+    }
+
+    /// Whether the process we started still runs; true for one that is not ours.
+    pub fn is_alive(&mut self) -> bool {
+        match &mut self.child {
+            None => true,
+            Some(child) => matches!(child.try_wait(), Ok(None)),
+        }
+    }
+
+    pub(crate) fn endpoint(&self) -> &Endpoint {
+        &self.base
+    }
+
+    fn stderr(&self) -> String {
+        let path = self.dir.as_ref().map(|dir| dir.path().join("stderr"));
+        let bytes = path.and_then(|path| fs::read(path).ok()).unwrap_or_default();
+        shown(&bytes)
+    }
+}
+
+impl Address for Server {
+    fn base_url(&self) -> String {
+        self.url()
+    }
+
+    fn ca_file(&self) -> Option<PathBuf> {
+        self.ca_file.clone()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let Some(mut child) = self.child.take() else { return };
+        match child.try_wait() {
+            Ok(None) => {
+                if let Some(pid) = process::pid_of(&child) {
+                    let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+                }
+                if !matches!(
+                    process::exit_before(&mut child, Instant::now() + STOP_LIMIT),
+                    Ok(Some(_))
+                ) {
+                    let _ = child.kill();
+                    let _ = child.wait();
+                    self.evidence.note("the server did not end on SIGTERM and was killed");
+                }
+            }
+            ended => self.evidence.note(format!(
+                "the server ended before the rule did: {ended:?}; its stderr: {}",
+                self.stderr()
+            )),
+        }
+    }
+}
+
+fn ready_line(child: &mut Child) -> Result<String, String> {
+    let Some(stdout) = child.stdout.take() else { return Err("it has no stdout".into()) };
+    let (send, receive) = mpsc::channel();
+    thread::spawn(move || {
+        let mut lines = BufReader::new(stdout);
+        let mut line = String::new();
+        let read = lines.read_line(&mut line);
+        let _ = send.send(read.map(|_| line));
+        // Keeps the pipe drained, so that a talkative server never blocks on it.
+        let _ = std::io::copy(&mut lines, &mut std::io::sink());
+    });
+    match receive.recv_timeout(READY_LIMIT) {
+        Ok(Ok(line)) if !line.trim().is_empty() => Ok(line),
+        Ok(Ok(_)) => Err("it closed stdout without a ready line".into()),
+        Ok(Err(error)) => Err(format!("its stdout: {error}")),
+        Err(_) => Err(format!("no ready line within {} s", READY_LIMIT.as_secs())),
+    }
+}

@@ -1,0 +1,326 @@
+//! Running plexctl: argv, a cleared environment, one sandbox, a deadline; and what came out.
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use super::evidence::{Evidence, shown};
+use super::process;
+use super::ran::{Exit, Ran};
+use super::sandbox::{Sandbox, Tree};
+use crate::verdict::{Outcome, Reason};
+
+/// One run of the subject being put together.
+pub struct Run<'b> {
+    sandbox: &'b Sandbox,
+    evidence: Evidence,
+    program: PathBuf,
+    args: Vec<OsString>,
+    env: BTreeMap<OsString, OsString>,
+    cwd: PathBuf,
+    wrapper: Vec<OsString>,
+    umask: u32,
+    stdin: Feed,
+    stdout: Sink,
+    stderr: Sink,
+    timeout: Duration,
+}
+
+/// What the subject reads on its standard input.
+enum Feed {
+    Null,
+    File(PathBuf),
+}
+
+/// Where one of the subject's output streams goes.
+#[derive(Debug, Clone)]
+pub enum Sink {
+    /// Captured; the usual case.
+    Capture,
+    /// Opened for writing: `/dev/full`, a FIFO.
+    To(PathBuf),
+    /// A pipe whose reading end is closed before the subject starts.
+    BrokenPipe,
+}
+
+impl<'b> Run<'b> {
+    pub(crate) fn new(
+        sandbox: &'b Sandbox,
+        evidence: Evidence,
+        program: &Path,
+        timeout: Duration,
+    ) -> Self {
+        let home = sandbox.home();
+        let env = [
+            ("HOME", home.clone()),
+            ("XDG_CONFIG_HOME", home.join(".config")),
+            ("XDG_STATE_HOME", home.join(".local/state")),
+            ("TMPDIR", sandbox.tmp()),
+            ("PATH", sandbox.bin()),
+            ("LANG", PathBuf::from("C.UTF-8")),
+        ];
+        Self {
+            sandbox,
+            evidence,
+            program: program.to_path_buf(),
+            args: Vec::new(),
+            env: env.into_iter().map(|(key, value)| (key.into(), value.into())).collect(),
+            cwd: sandbox.cwd(),
+            wrapper: Vec::new(),
+            umask: 0o022,
+            stdin: Feed::Null,
+            stdout: Sink::Capture,
+            stderr: Sink::Capture,
+            timeout,
+        }
+    }
+
+    #[must_use]
+    pub fn arg(mut self, arg: impl AsRef<OsStr>) -> Self {
+        self.args.push(arg.as_ref().to_owned());
+        self
+    }
+
+    #[must_use]
+    pub fn args(mut self, args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Self {
+        self.args.extend(args.into_iter().map(|arg| arg.as_ref().to_owned()));
+        self
+    }
+
+    /// Replaces the value of a flag already given, or adds the flag.
+    #[must_use]
+    pub fn flag(mut self, flag: &str, value: impl AsRef<OsStr>) -> Self {
+        match self.args.iter().position(|arg| arg == flag) {
+            Some(at) if at + 1 < self.args.len() => {
+                value.as_ref().clone_into(&mut self.args[at + 1]);
+            }
+            _ => self.args.extend([flag.into(), value.as_ref().to_owned()]),
+        }
+        self
+    }
+
+    /// Takes a flag and its value away again.
+    #[must_use]
+    pub fn without(mut self, flag: &str) -> Self {
+        if let Some(at) = self.args.iter().position(|arg| arg == flag) {
+            self.args.drain(at..(at + 2).min(self.args.len()));
+        }
+        self
+    }
+
+    #[must_use]
+    pub fn env(mut self, key: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
+        self.env.insert(key.as_ref().to_owned(), value.as_ref().to_owned());
+        self
+    }
+
+    #[must_use]
+    pub fn env_remove(mut self, key: impl AsRef<OsStr>) -> Self {
+        self.env.remove(key.as_ref());
+        self
+    }
+
+    #[must_use]
+    pub fn cwd(mut self, dir: impl Into<PathBuf>) -> Self {
+        self.cwd = dir.into();
+        self
+    }
+
+    /// The file creation mask the subject starts with; 022 unless told otherwise.
+    #[must_use]
+    pub fn umask(mut self, mask: u32) -> Self {
+        self.umask = mask;
+        self
+    }
+
+    /// Runs `wrapper... plexctl args...`; the run as a whole counts as the subject.
+    #[must_use]
+    pub fn wrapped_in(mut self, wrapper: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Self {
+        self.wrapper = wrapper.into_iter().map(|word| word.as_ref().to_owned()).collect();
+        self
+    }
+
+    #[must_use]
+    pub fn stdin_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.stdin = Feed::File(path.into());
+        self
+    }
+
+    #[must_use]
+    pub fn stdout(mut self, sink: Sink) -> Self {
+        self.stdout = sink;
+        self
+    }
+
+    #[must_use]
+    pub fn stderr(mut self, sink: Sink) -> Self {
+        self.stderr = sink;
+        self
+    }
+
+    /// The deadline after which the subject is killed and counts as hung.
+    #[must_use]
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// Runs to the end.
+    pub fn go(self) -> Outcome<Ran> {
+        self.spawn()?.finish()
+    }
+
+    /// Starts it and comes back at once, for rules that look at or disturb the running process.
+    pub fn spawn(self) -> Outcome<Running<'b>> {
+        let mut words = self.wrapper.clone();
+        // sh only where the mask differs from our own: one process less for nearly every run.
+        if self.umask != super::own_umask() {
+            let script = format!("umask {:03o}; exec \"$@\"", self.umask);
+            words.extend(["/bin/sh", "-c", &script, "sh"].map(OsString::from));
+        }
+        words.push(self.program.clone().into_os_string());
+        words.extend(self.args.iter().cloned());
+        let mut words = words.into_iter();
+        let first = words.next().unwrap_or_default();
+        let mut command = Command::new(first);
+        command.args(words).env_clear().envs(&self.env).current_dir(&self.cwd).process_group(0);
+        command.stdin(match &self.stdin {
+            Feed::Null => Stdio::null(),
+            Feed::File(path) => File::open(path)?.into(),
+        });
+        command.stdout(self.stdout.open()?).stderr(self.stderr.open()?);
+        let before = self.sandbox.snapshot()?;
+        let line = self.line();
+        let started = Instant::now();
+        let child = process::spawn(&mut command).map_err(|error| {
+            Reason::Broken(format!("cannot start {}: {error}", self.program.display()))
+        })?;
+        let deadline = started + self.timeout;
+        Ok(Running {
+            sandbox: self.sandbox,
+            evidence: self.evidence,
+            child,
+            line,
+            before,
+            started,
+            deadline,
+        })
+    }
+
+    /// The run as a line that can be pasted into a shell.
+    fn line(&self) -> String {
+        let mut words =
+            vec![format!("cd {}; umask {:03o}; env -i", quote(self.cwd.as_os_str()), self.umask)];
+        words.extend(
+            self.env.iter().map(|(key, value)| format!("{}={}", key.display(), quote(value))),
+        );
+        words.extend(self.wrapper.iter().map(|word| quote(word)));
+        words.push(quote(self.program.as_os_str()));
+        words.extend(self.args.iter().map(|word| quote(word)));
+        words.join(" ")
+    }
+}
+
+impl Sink {
+    fn open(&self) -> Outcome<Stdio> {
+        Ok(match self {
+            Self::Capture => Stdio::piped(),
+            Self::To(path) => File::options().write(true).open(path)?.into(),
+            Self::BrokenPipe => {
+                let (reader, writer) = std::io::pipe()?;
+                drop(reader);
+                writer.into()
+            }
+        })
+    }
+}
+
+/// A run that has been started and not yet judged.
+pub struct Running<'b> {
+    sandbox: &'b Sandbox,
+    evidence: Evidence,
+    child: Child,
+    line: String,
+    before: Tree,
+    started: Instant,
+    deadline: Instant,
+}
+
+impl Running<'_> {
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Whether it still runs.
+    pub fn is_alive(&mut self) -> Outcome<bool> {
+        Ok(self.child.try_wait()?.is_none())
+    }
+
+    /// Sends a signal, such as `Signal::INT`, to the subject alone.
+    pub fn signal(&self, signal: rustix::process::Signal) -> Outcome {
+        match process::pid_of(&self.child) {
+            Some(pid) => {
+                Ok(rustix::process::kill_process(pid, signal).map_err(std::io::Error::from)?)
+            }
+            None => Err(Reason::Broken("the subject has no pid".into())),
+        }
+    }
+
+    /// Waits for the end and collects what is left.
+    pub fn finish(self) -> Outcome<Ran> {
+        let ended = process::wait_with_deadline(self.child, self.deadline)?;
+        let exit = exit_of(ended.status);
+        let ran = Ran {
+            exit,
+            stdout: ended.stdout,
+            stderr: ended.stderr,
+            duration: self.started.elapsed(),
+            before: self.before,
+            after: self.sandbox.snapshot()?,
+            line: self.line,
+        };
+        self.evidence.note(format!(
+            "ran: {}\n  ended: {} after {} ms\n  stdout: {}\n  stderr: {}\n  files: {}",
+            ran.line,
+            ran.exit,
+            ran.duration.as_millis(),
+            indented(&ran.stdout),
+            indented(&ran.stderr),
+            ran.file_changes().join("; "),
+        ));
+        Ok(ran)
+    }
+}
+
+fn exit_of(status: Option<ExitStatus>) -> Exit {
+    match status {
+        None => Exit::TimedOut,
+        Some(status) => match (status.code(), status.signal()) {
+            (Some(code), _) => Exit::Code(code),
+            (None, Some(signal)) => Exit::Signal(signal),
+            (None, None) => Exit::TimedOut,
+        },
+    }
+}
+
+fn indented(bytes: &[u8]) -> String {
+    if bytes.is_empty() {
+        "(empty)".into()
+    } else {
+        shown(bytes).trim_end().replace('\n', "\n    ")
+    }
+}
+
+fn quote(word: &OsStr) -> String {
+    let text = word.to_string_lossy();
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@%+,".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        text.into_owned()
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
+}

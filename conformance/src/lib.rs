@@ -1,0 +1,25 @@
+//! The referee of this workspace: rules that judge any plexctl and any control plane.
+//!
+//! The map of the rooms:
+//! - `rule`: what a rule is; `rules`: the rules themselves; `catalogue`: all of them, sorted
+//! - `bench`: everything a rule may touch (subject, sandbox, referee, server, contract)
+//! - `target`: whom we judge; `subjects`: where our own binaries are found; `runner`: one rule or many against it; `verdict`: what came out
+//! - `fixture`: the shared data files, compiled in
+//! - `cli`, `commands`, `known`, `report`, `exit`: the standalone runner
+//!
+//! Two doors lead in: `tests/catalogue.rs` for `cargo test`, `main.rs` for any binary on any path.
+
+pub mod bench;
+pub mod catalogue;
+pub mod cli;
+pub mod commands;
+pub mod exit;
+pub mod fixture;
+pub mod known;
+pub mod report;
+pub mod rule;
+mod rules;
+pub mod runner;
+pub mod subjects;
+pub mod target;
+pub mod verdict;

@@ -1,0 +1,64 @@
+//! Rules about a control plane, asked directly.
+
+mod authz;
+mod bodies;
+mod budget;
+mod determinism;
+mod directory;
+mod examples;
+mod gates;
+mod generations;
+mod idempotency;
+mod installation;
+mod issue;
+mod lifetime;
+mod list;
+mod list_refusals;
+mod namespaces;
+mod operation;
+mod operations;
+mod relations;
+mod revoke;
+mod token;
+
+use std::borrow::Cow;
+
+use crate::rule::{Need, Rule, RuleDraft, Side};
+use crate::verdict::Outcome;
+
+/// The contract in words, and the contract for programs.
+const PAGE: &str = "docs/contract.md";
+const DOCUMENT: &str = "fixtures/contract/plexsphere.json";
+
+pub(crate) fn all() -> Outcome<Vec<Rule>> {
+    let mut rules = Vec::new();
+    rules.extend(authz::all());
+    rules.extend(bodies::all());
+    rules.extend(budget::all());
+    rules.extend(determinism::all());
+    rules.extend(directory::all());
+    rules.extend(examples::all()?);
+    rules.extend(gates::all());
+    rules.extend(generations::all());
+    rules.extend(idempotency::all());
+    rules.extend(issue::all());
+    rules.extend(lifetime::all());
+    rules.extend(list::all());
+    rules.extend(list_refusals::all());
+    rules.extend(namespaces::all());
+    rules.extend(operations::all());
+    rules.extend(relations::all());
+    rules.extend(revoke::all());
+    rules.extend(token::all());
+    Ok(rules)
+}
+
+/// What the contract says, asked of the default world.
+fn must(id: impl Into<Cow<'static, str>>) -> RuleDraft {
+    Rule::must(id, Side::Server).needs([Need::SeededTokens])
+}
+
+/// What this project has settled beyond the contract.
+fn should(id: impl Into<Cow<'static, str>>) -> RuleDraft {
+    Rule::should(id, Side::Server).needs([Need::SeededTokens])
+}

@@ -1,0 +1,156 @@
+//! Judging: one rule, or many in parallel. Both doors call `run`.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+
+use crate::bench::{Bench, Family};
+use crate::rule::{Need, Rule, Side};
+use crate::target::{ServerTarget, Target};
+use crate::verdict::Verdict;
+
+/// A rule's verdict, how long it took, and what happened meanwhile.
+#[derive(Debug, Clone, Serialize)]
+pub struct Judged {
+    pub id: String,
+    #[serde(flatten)]
+    pub verdict: Verdict,
+    #[serde(skip)]
+    pub took: Duration,
+    /// Empty for a pass.
+    pub evidence: Vec<String>,
+}
+
+/// Judges one rule. Never panics: a panicking check is a broken check.
+pub fn run(rule: &Rule, target: &Arc<Target>) -> Judged {
+    let started = Instant::now();
+    let judged = |verdict, evidence| Judged {
+        id: rule.id.to_string(),
+        verdict,
+        took: started.elapsed(),
+        evidence,
+    };
+    if let Some(need) = missing(rule, target) {
+        return judged(Verdict::Skip { need }, Vec::new());
+    }
+    let asks_server = rule.side != Side::Client;
+    if asks_server && let Some(why) = target.server_gone.get() {
+        return judged(Verdict::NotRun { why: format!("the server is gone: {why}") }, Vec::new());
+    }
+    let bench = Bench::new(Arc::clone(target));
+    let verdict = match catch_unwind(AssertUnwindSafe(|| rule.judge(&bench))) {
+        Ok(outcome) => redacted(Verdict::from(outcome), &bench),
+        Err(panic) => Verdict::Broken { why: format!("the check panicked: {}", message(&*panic)) },
+    };
+    let evidence = match verdict {
+        Verdict::Pass | Verdict::Skip { .. } => Vec::new(),
+        _ => bench.evidence().lines(),
+    };
+    judged(verdict, evidence)
+}
+
+/// Judges many rules on `jobs` threads and hands each verdict over as it falls.
+pub fn run_all(
+    rules: &[&Rule],
+    target: &Arc<Target>,
+    jobs: usize,
+    mut each: impl FnMut(&Judged),
+) -> Vec<Judged> {
+    let next = AtomicUsize::new(0);
+    let (send, receive) = mpsc::channel();
+    let mut all = Vec::with_capacity(rules.len());
+    thread::scope(|scope| {
+        for _ in 0..jobs.clamp(1, rules.len().max(1)) {
+            let send = send.clone();
+            let next = &next;
+            scope.spawn(move || {
+                while let Some(rule) = rules.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    if send.send(run(rule, target)).is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+        drop(send);
+        for judged in receive {
+            each(&judged);
+            all.push(judged);
+        }
+    });
+    all.sort_by(|a, b| a.id.cmp(&b.id));
+    all
+}
+
+/// The first need of the rule that this target and this machine do not meet.
+fn missing(rule: &Rule, target: &Arc<Target>) -> Option<String> {
+    if rule.side != Side::Server && target.plexctl.is_none() {
+        return Some("a plexctl to judge".to_owned());
+    }
+    if rule.side != Side::Client && target.server.is_none() {
+        return Some("a server to judge".to_owned());
+    }
+    rule.needs.iter().find(|need| !met(**need, target)).map(ToString::to_string)
+}
+
+fn met(need: Need, target: &Arc<Target>) -> bool {
+    let (spawned, control) = match &target.server {
+        None => (false, false),
+        Some(ServerTarget::Spawn(_)) => (true, true),
+        Some(ServerTarget::Running(running)) => (false, running.control),
+    };
+    match need {
+        Need::SpawnableServer => spawned,
+        Need::Journal | Need::Clock | Need::SeededTokens => control,
+        Need::Proc => cfg!(target_os = "linux") && std::path::Path::new("/proc/self/stat").exists(),
+        Need::Unix => cfg!(unix),
+        Need::Unprivileged => !rustix::process::geteuid().is_root(),
+        Need::Offers(flag) => offers(target, flag),
+        Need::Program(name) => find_program(name).is_some(),
+    }
+}
+
+/// Whether a command's help names the flag.
+fn offers(target: &Arc<Target>, flag: &str) -> bool {
+    let help = target.help.get_or_init(|| {
+        let bench = Bench::new(Arc::clone(target));
+        Family::ALL
+            .iter()
+            .filter_map(|family| bench.plexctl().ok()?.args([family.name(), "--help"]).go().ok())
+            .map(|ran| ran.stdout_text())
+            .collect()
+    });
+    help.split(|c: char| c != '-' && !c.is_ascii_alphanumeric()).any(|word| word == flag)
+}
+
+/// A program on our own PATH.
+pub fn find_program(name: &str) -> Option<std::path::PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path).map(|dir| dir.join(name)).find(|file| file.is_file())
+}
+
+/// A failure may quote the subject's output; no secret leaves through it.
+fn redacted(verdict: Verdict, bench: &Bench) -> Verdict {
+    match verdict {
+        Verdict::Fail { mut failure } => {
+            failure.expected = bench.evidence().redact(&failure.expected);
+            failure.observed = bench.evidence().redact(&failure.observed);
+            Verdict::Fail { failure }
+        }
+        Verdict::Broken { why } => Verdict::Broken { why: bench.evidence().redact(&why) },
+        other => other,
+    }
+}
+
+fn message(panic: &(dyn Any + Send)) -> String {
+    match (panic.downcast_ref::<&str>(), panic.downcast_ref::<String>()) {
+        (Some(text), _) => (*text).to_owned(),
+        (None, Some(text)) => text.clone(),
+        (None, None) => "without a message".to_owned(),
+    }
+}

@@ -1,0 +1,51 @@
+//! Whom we judge: a plexctl on some path, a control plane we start or one that already runs.
+
+use std::path::PathBuf;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+/// Everything the runner needs to know about the subjects. One target serves all threads.
+#[derive(Debug, Default)]
+pub struct Target {
+    pub plexctl: Option<PathBuf>,
+    pub server: Option<ServerTarget>,
+    pub settings: Settings,
+    /// Set once the server has died for good; the rules that need it are then not run.
+    pub(crate) server_gone: OnceLock<String>,
+    /// What plexctl's commands say to `--help`, asked once.
+    pub(crate) help: OnceLock<String>,
+}
+
+#[derive(Debug, Clone)]
+pub enum ServerTarget {
+    /// A `mock-server` binary: a fresh process for each rule.
+    Spawn(PathBuf),
+    /// A server that already runs, and the credential to ask it with.
+    Running(RunningServer),
+}
+
+#[derive(Debug, Clone)]
+pub struct RunningServer {
+    /// Base URL without the `/v1`.
+    pub url: String,
+    pub token: String,
+    pub ca_file: Option<PathBuf>,
+    /// Whether it answers the mock's control routes, so that journal, clock and namespaces work.
+    pub control: bool,
+}
+
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The longest one run of the subject may take before it is killed.
+    pub timeout: Duration,
+    /// Given to every server we start, so that a failing run can be repeated exactly.
+    pub seed: u64,
+    /// Leave the sandboxes on disk and name them in the evidence.
+    pub keep: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { timeout: Duration::from_secs(20), seed: 1, keep: false }
+    }
+}

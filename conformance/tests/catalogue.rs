@@ -1,0 +1,58 @@
+//! Door 1: every rule of the catalogue as a test of its own, named by its id.
+//!
+//! `PLEXCTL_BIN` and `MOCK_SERVER_BIN` choose the subjects; without them the workspace's own are
+//! built first.
+
+#![expect(clippy::print_stderr, reason = "a catalogue that cannot be run must say why")]
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use conformance::runner;
+use conformance::subjects;
+use conformance::target::{ServerTarget, Target};
+use conformance::verdict::{Reason, Verdict};
+use libtest_mimic::{Arguments, Completion, Failed, Trial};
+
+fn main() -> ExitCode {
+    let arguments = Arguments::from_args();
+    match trials(arguments.list) {
+        Ok(trials) => libtest_mimic::run(&arguments, trials).exit_code(),
+        Err(reason) => {
+            eprintln!("the catalogue cannot be run: {reason:?}");
+            ExitCode::from(3)
+        }
+    }
+}
+
+fn trials(only_list: bool) -> Result<Vec<Trial>, Reason> {
+    let rules = conformance::catalogue::all()?;
+    let mut target = Target::default();
+    if !only_list {
+        let binaries = subjects::from_environment_or_cargo()?;
+        target.plexctl = Some(binaries.plexctl);
+        target.server = Some(ServerTarget::Spawn(binaries.mock_server));
+    }
+    let target = Arc::new(target);
+    let trial = |rule: conformance::rule::Rule| {
+        let target = Arc::clone(&target);
+        Trial::ignorable_test(rule.id.clone(), move || {
+            let judged = runner::run(&rule, &target);
+            let told = |head: String| {
+                let source = format!("source: {}, {}", rule.source.page, rule.source.fact);
+                let lines = [head, source, format!("fix: {}", rule.fix)];
+                Failed::from([&lines[..], &judged.evidence[..]].concat().join("\n"))
+            };
+            match &judged.verdict {
+                Verdict::Pass => Ok(Completion::Completed),
+                Verdict::Skip { need } => Ok(Completion::ignored_with(format!("needs {need}"))),
+                Verdict::NotRun { why } => Ok(Completion::ignored_with(format!("not run: {why}"))),
+                Verdict::Fail { failure } | Verdict::Known { failure, .. } => {
+                    Err(told(failure.to_string()))
+                }
+                Verdict::Broken { why } => Err(told(format!("broken, not failed: {why}"))),
+            }
+        })
+    };
+    Ok(rules.into_iter().map(trial).collect())
+}

@@ -1,0 +1,17 @@
+//! What makes a session token genuine: the signing key, the claims, minting and redeeming.
+//!
+//! Beside it lives the development certificate authority, which makes the server itself genuine to
+//! a client that was given its CA file.
+
+mod claims;
+mod dev_ca;
+mod jws;
+mod keys;
+mod redeem;
+#[cfg(test)]
+mod tests;
+
+pub use claims::{Claims, TargetClaims};
+pub use dev_ca::{CaError, DevCa};
+pub use keys::{Keys, KeysError, MAX_TOKEN_BYTES, TokenTooLong, VerifyingKey};
+pub use redeem::{Expected, Redeemed, Refusal, redeem};

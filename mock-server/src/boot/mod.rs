@@ -1,0 +1,200 @@
+//! The composition root: a world, a port, a certificate, one ready line. The binary and the
+//! library entry put the same server together here.
+
+mod embedded;
+pub mod greeting;
+mod ready;
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use ring::digest::{SHA256, digest};
+use ring::rand::{SecureRandom as _, SystemRandom};
+use tokio_rustls::rustls::ServerConfig;
+
+use crate::authority::{CaError, DevCa};
+use crate::namespace::{NamespaceError, Namespaces, Origin, Scene};
+use crate::net;
+use crate::route::{self, Server};
+use crate::systems::plexsphere::Generation;
+use crate::world::clock::Clock;
+use crate::world::embedded as worlds;
+use crate::world::file::{WorldError, WorldFile};
+
+pub use embedded::{Builder, MockServer};
+pub use ready::{Ready, write_atomically};
+
+/// How often what is due is done without anybody asking.
+const SWEEP: Duration = Duration::from_millis(500);
+
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error("cannot listen on {address}: {source}; choose another port with --port, or 0 for any")]
+    Listen { address: SocketAddr, source: io::Error },
+    #[error("{place}: {source}")]
+    World { place: String, source: WorldError },
+    #[error("{place}: {source}")]
+    File { place: String, source: io::Error },
+    #[error(transparent)]
+    Ca(#[from] CaError),
+    #[error("the certificates could not be made")]
+    Certificates,
+    #[error(transparent)]
+    Namespace(#[from] NamespaceError),
+    #[error("cannot start the runtime: {0}")]
+    Runtime(io::Error),
+    #[error("`{0}` is not a moment in RFC 3339")]
+    Clock(String),
+    #[error("the system gives no random numbers")]
+    Random,
+}
+
+/// Everything that can be chosen about a server.
+#[derive(Debug, Clone)]
+pub struct Config {
+    pub address: SocketAddr,
+    pub generation: Generation,
+    pub world: World,
+    pub seed: Option<u64>,
+    pub clock: Option<Timestamp>,
+    pub state_dir: Option<PathBuf>,
+    pub journal: usize,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            address: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0),
+            generation: Generation::default(),
+            world: World::Named("default".to_owned()),
+            seed: None,
+            clock: None,
+            state_dir: None,
+            journal: 10_000,
+        }
+    }
+}
+
+#[derive(Debug, Clone)]
+pub enum World {
+    /// An embedded one, or else a file.
+    Named(String),
+    /// YAML or JSON at hand.
+    Text(String),
+}
+
+/// A server that is bound and complete, and serves nobody yet.
+pub struct Prepared {
+    listener: TcpListener,
+    tls: Arc<ServerConfig>,
+    server: Arc<Server>,
+    /// Kept, because its directory goes when it does.
+    ca: DevCa,
+    pub ready: Ready,
+}
+
+impl Prepared {
+    pub fn scene_tokens(&self) -> Vec<greeting::Row> {
+        greeting::rows(&self.server.namespaces.default_one().installation().directory)
+    }
+
+    pub fn ca_pem(&self) -> &str {
+        self.ca.pem()
+    }
+}
+
+/// Binds first, because that is what most likely fails, and cheaply.
+pub fn prepare(config: &Config) -> Result<Prepared, StartError> {
+    let address = config.address;
+    let listener =
+        TcpListener::bind(address).map_err(|source| StartError::Listen { address, source })?;
+    let bound = listener.local_addr().map_err(|source| StartError::Listen { address, source })?;
+    // Keys and signatures take as long as all the rest, so they are made meanwhile.
+    let state_dir = config.state_dir.clone();
+    let certificates = std::thread::spawn(move || certificates(state_dir.as_deref()));
+    let namespaces = Namespaces::new(Origin {
+        scene: scene(&config.world)?,
+        clock: config.clock.map_or_else(Clock::machine, Clock::frozen_at),
+        seed: seed(config.seed)?,
+        journal: config.journal,
+    })?;
+    let (ca, tls) = certificates.join().map_err(|_| StartError::Certificates)??;
+    let ready = Ready::new(bound, ca.file());
+    let server =
+        Arc::new(Server { namespaces, generation: config.generation, ready: ready.to_json() });
+    Ok(Prepared { listener, tls, server, ca, ready })
+}
+
+fn scene(world: &World) -> Result<Scene, StartError> {
+    let (place, file) = match world {
+        World::Text(text) => ("world".to_owned(), WorldFile::parse(text)),
+        World::Named(name) => match worlds::find(name) {
+            Some(file) => (format!("world {name}"), file),
+            None => {
+                let text = std::fs::read_to_string(name)
+                    .map_err(|source| StartError::File { place: name.clone(), source })?;
+                (name.clone(), WorldFile::parse(&text))
+            }
+        },
+    };
+    file.and_then(Scene::prepare).map_err(|source| StartError::World { place, source })
+}
+
+/// The authority, and what the server presents in its name.
+fn certificates(state_dir: Option<&Path>) -> Result<(DevCa, Arc<ServerConfig>), CaError> {
+    let ca = DevCa::create(state_dir)?;
+    let tls = ca.server_config()?;
+    Ok((ca, tls))
+}
+
+/// A number makes runs alike; without one, no two are.
+fn seed(number: Option<u64>) -> Result<[u8; 32], StartError> {
+    let mut seed = [0; 32];
+    match number {
+        Some(number) => {
+            let text = format!("mock-server seed {number}");
+            seed.copy_from_slice(digest(&SHA256, text.as_bytes()).as_ref());
+        }
+        None => SystemRandom::new().fill(&mut seed).map_err(|_| StartError::Random)?,
+    }
+    Ok(seed)
+}
+
+/// Threads beyond the few that a loopback can feed would only cost memory.
+pub fn runtime() -> Result<tokio::runtime::Runtime, StartError> {
+    let cores = std::thread::available_parallelism().map_or(2, usize::from);
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(cores.clamp(1, 4))
+        .enable_all()
+        .build()
+        .map_err(StartError::Runtime)
+}
+
+/// Serves until `shutdown` completes; then the certificate's directory is gone as well.
+pub async fn serve(
+    prepared: Prepared,
+    shutdown: impl Future<Output = ()>,
+) -> Result<(), StartError> {
+    let Prepared { listener, tls, server, ca, .. } = prepared;
+    listener.set_nonblocking(true).map_err(StartError::Runtime)?;
+    let listener = tokio::net::TcpListener::from_std(listener).map_err(StartError::Runtime)?;
+    let sweeper = tokio::spawn(sweep(Arc::clone(&server)));
+    let handler = move |request, _peer| route::answer(Arc::clone(&server), request);
+    net::serve(listener, tls, handler, shutdown).await;
+    sweeper.abort();
+    drop(ca);
+    Ok(())
+}
+
+async fn sweep(server: Arc<Server>) {
+    let mut tick = tokio::time::interval(SWEEP);
+    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tick.tick().await;
+        server.namespaces.sweep();
+    }
+}

@@ -1,0 +1,222 @@
+//! The command line, and the only place that prints.
+
+use std::ffi::OsString;
+use std::io::{self, IsTerminal as _, Read as _, Write};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use jiff::Timestamp;
+
+use crate::boot::{self, Config, Prepared, Ready, StartError, World, greeting};
+use crate::systems::plexsphere::Generation;
+
+/// A mock control plane on this machine. It answers http and https on one port, and every token
+/// it accepts is public: point nothing at it that matters.
+#[derive(Debug, Parser)]
+#[command(name = "mock-server", version, args_conflicts_with_subcommands = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    serve: Serve,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Print the lines that point plexctl at a running server; for `eval "$(mock-server env)"`
+    Env(Env),
+}
+
+#[derive(Debug, Args)]
+struct Serve {
+    /// The port; 0 takes a free one
+    #[arg(long, default_value_t = 8080)]
+    port: u16,
+    /// The address to listen on; anything but loopback exposes the public tokens
+    #[arg(long, value_name = "ADDR", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
+    bind: IpAddr,
+    /// Which generation of the contract to speak
+    #[arg(long, value_enum, default_value_t)]
+    contract: Generation,
+    /// A world file, or one of the embedded worlds: default, tiny, bench
+    #[arg(long, value_name = "FILE|NAME", default_value = "default")]
+    world: String,
+    /// Fixes keys and ids, so that two runs answer alike (with --clock)
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+    /// Freezes the clock at this moment
+    #[arg(long, value_name = "RFC3339")]
+    clock: Option<Timestamp>,
+    /// Keeps the certificate authority there, instead of making one for this run
+    #[arg(long, value_name = "DIR")]
+    state_dir: Option<PathBuf>,
+    /// Writes the ready document there, once ready
+    #[arg(long, value_name = "FILE")]
+    ready_file: Option<PathBuf>,
+    /// How many requests the journal of a namespace remembers
+    #[arg(long, value_name = "N", default_value_t = 10_000)]
+    journal: usize,
+    /// text greets a person, json is one line; by default whatever stdout is
+    #[arg(long, value_enum)]
+    output: Option<Output>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Output {
+    Text,
+    Json,
+}
+
+#[derive(Debug, Args)]
+struct Env {
+    /// The ready file of the server to point at
+    #[arg(long, value_name = "FILE", conflicts_with = "port")]
+    ready_file: Option<PathBuf>,
+    /// The port of the server to point at
+    #[arg(long, default_value_t = 8080)]
+    port: u16,
+    /// The token to use
+    #[arg(long, default_value = "psk_dev_operator")]
+    token: String,
+}
+
+/// Runs the program: 0 when stopped on request, 1 when it could not do its work, 2 for usage.
+pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(error) => {
+            let code = if error.use_stderr() { 2 } else { 0 };
+            // Where this cannot be printed, nothing can.
+            let _ = error.print();
+            return ExitCode::from(code);
+        }
+    };
+    let outcome = match cli.command {
+        Some(Command::Env(env)) => print_env(&env),
+        None => start(&cli.serve),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            complain(&why);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn start(serve: &Serve) -> Result<(), String> {
+    if !serve.bind.is_loopback() {
+        complain(&format!(
+            "warning: listening on {}, where others can reach it; its tokens are public",
+            serve.bind
+        ));
+    }
+    let config = Config {
+        address: SocketAddr::new(serve.bind, serve.port),
+        generation: serve.contract,
+        world: World::Named(serve.world.clone()),
+        seed: serve.seed,
+        clock: serve.clock,
+        state_dir: serve.state_dir.clone(),
+        journal: serve.journal,
+    };
+    // Start-up and service fail alike for whoever called.
+    boot_and_serve(serve, &config).map_err(|error| error.to_string())
+}
+
+fn boot_and_serve(serve: &Serve, config: &Config) -> Result<(), StartError> {
+    let prepared = boot::prepare(config)?;
+    let runtime = boot::runtime()?;
+    runtime.block_on(async {
+        // Before the ready line, so that who reads it may stop the server at once.
+        let stop = stop_signal().map_err(StartError::Runtime)?;
+        announce(serve, &prepared)?;
+        boot::serve(prepared, stop).await
+    })
+}
+
+fn announce(serve: &Serve, prepared: &Prepared) -> Result<(), StartError> {
+    let line = prepared.ready.to_json();
+    if let Some(path) = &serve.ready_file {
+        boot::write_atomically(path, &format!("{line}\n"))?;
+    }
+    let as_text = match serve.output {
+        Some(output) => output == Output::Text,
+        None => io::stdout().is_terminal(),
+    };
+    if as_text {
+        print(&greeting::text(&prepared.ready, &prepared.scene_tokens()));
+    } else {
+        print(&format!("{line}\n"));
+    }
+    Ok(())
+}
+
+#[cfg(unix)]
+fn stop_signal() -> io::Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}
+
+#[cfg(not(unix))]
+fn stop_signal() -> io::Result<impl Future<Output = ()>> {
+    Ok(async {
+        // Without the handler the process ends the hard way, which is all that is left then.
+        let _ = tokio::signal::ctrl_c().await;
+    })
+}
+
+fn print_env(env: &Env) -> Result<(), String> {
+    let text = match &env.ready_file {
+        Some(path) => read(path)?,
+        None => ask(env.port)?,
+    };
+    let ready: Ready = serde_json::from_str(&text)
+        .map_err(|_| "what answers there is no mock-server".to_owned())?;
+    let lines = greeting::variables(&ready, &env.token).map(|one| format!("export {one}\n"));
+    print(&lines.concat());
+    Ok(())
+}
+
+fn read(path: &Path) -> Result<String, String> {
+    std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))
+}
+
+/// One small request needs no client.
+fn ask(port: u16) -> Result<String, String> {
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    let exchange = || -> io::Result<String> {
+        let mut stream = TcpStream::connect_timeout(&address, Duration::from_secs(5))?;
+        stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+        stream.write_all(
+            format!("GET /__mock/ready HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n")
+                .as_bytes(),
+        )?;
+        let mut answer = String::new();
+        stream.take(64 * 1024).read_to_string(&mut answer)?;
+        Ok(answer)
+    };
+    let answer = exchange().map_err(|error| format!("no mock-server on {address}: {error}"))?;
+    Ok(answer.split_once("\r\n\r\n").map_or_else(String::new, |(_, body)| body.to_owned()))
+}
+
+fn print(text: &str) {
+    let mut out = io::stdout().lock();
+    // A reader that left is no reason to stop serving.
+    let _ = out.write_all(text.as_bytes());
+    let _ = out.flush();
+}
+
+fn complain(what: &str) {
+    let _ = writeln!(io::stderr().lock(), "mock-server: {what}");
+}

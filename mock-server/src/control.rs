@@ -1,0 +1,112 @@
+//! The control API, `/__mock/...`: what a test may see and move. Its requests are not
+//! journalled, because they are no part of what is observed.
+
+use axum::body::Body;
+use hyper::header::{CONTENT_TYPE, HeaderValue};
+use hyper::{Method, Response};
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::namespace::Scene;
+use crate::scenario;
+use crate::systems::plexsphere::body;
+use crate::systems::plexsphere::exchange::{Answer, json as answer, no_content};
+use crate::systems::plexsphere::{Exchange, Refusal};
+use crate::world::file::WorldFile;
+
+/// Worlds are written by hand; a megabyte of one is a mistake.
+const WORLD_BODY: usize = 1024 * 1024;
+
+/// Where the control API lives below a base.
+pub const BASE: &str = "/__mock/";
+
+/// Answers `/__mock/<what>`; `ready` is the document that the server printed when it was.
+pub async fn respond(mut x: Exchange, what: &str, method: &Method, ready: &str) -> Response<Body> {
+    let answer = dispatch(&mut x, what, method, ready).await;
+    x.finish_unseen(answer).await
+}
+
+async fn dispatch(x: &mut Exchange, what: &str, method: &Method, ready: &str) -> Answer {
+    match (what, method) {
+        ("ready", &Method::GET) => Ok(json_text(ready.to_owned().into_bytes())),
+        ("requests", &Method::GET) => Ok(json_text(x.namespace.journal.to_json(&x.namespace.name))),
+        ("requests", &Method::DELETE) => {
+            x.namespace.journal.clear();
+            Ok(no_content())
+        }
+        ("clock", &Method::GET) => Ok(clock(x)),
+        ("clock", &Method::PUT) => {
+            let wish = body::plain_json(x.take_body(body::SMALL_BODY).await)?;
+            move_clock(x, &wish)?;
+            Ok(clock(x))
+        }
+        ("reset", &Method::POST) => {
+            x.namespace.reset().map_err(|_| Refusal::internal())?;
+            Ok(no_content())
+        }
+        ("world", &Method::GET) => Ok(answer(200, &x.installation.directory.file)),
+        ("world", &Method::PUT) => {
+            let world = x.take_body(WORLD_BODY).await?;
+            enter_world(x, &world)?;
+            Ok(answer(200, &x.namespace.installation().directory.file))
+        }
+        ("scenarios", &Method::GET) => Ok(answer(200, &json!({"scenarios": scenario::names()}))),
+        ("ready" | "scenarios", _) => Err(Refusal::method_not_allowed("GET")),
+        ("requests", _) => Err(Refusal::method_not_allowed("GET, DELETE")),
+        ("clock" | "world", _) => Err(Refusal::method_not_allowed("GET, PUT")),
+        ("reset", _) => Err(Refusal::method_not_allowed("POST")),
+        _ => Err(Refusal::not_found()),
+    }
+}
+
+fn json_text(bytes: Vec<u8>) -> Response<Body> {
+    let mut response = Response::new(Body::from(bytes));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+fn clock(x: &Exchange) -> Response<Body> {
+    let clock = &x.installation.clock;
+    answer(200, &json!({"now": clock.now(), "frozen": clock.is_frozen()}))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ClockWish {
+    set: Option<Timestamp>,
+    advance_seconds: Option<i64>,
+    freeze: Option<bool>,
+}
+
+/// Freezing comes first, so that a time set together with it is the time that stays.
+fn move_clock(x: &Exchange, wish: &Value) -> Result<(), Refusal> {
+    let wish = ClockWish::deserialize(wish).map_err(|_| {
+        Refusal::invalid_body(
+            "send any of set (RFC 3339), advance_seconds (a number), freeze (a boolean)",
+        )
+    })?;
+    let clock = &x.installation.clock;
+    if let Some(frozen) = wish.freeze {
+        clock.freeze(frozen);
+    }
+    if let Some(time) = wish.set {
+        clock.set(time);
+    }
+    if let Some(seconds) = wish.advance_seconds
+        && clock.advance(seconds).is_none()
+    {
+        return Err(Refusal::invalid_body("advance_seconds leads out of the calendar"));
+    }
+    // What the move made due happens now, not at the next visit.
+    drop(x.installation.sessions(clock.now()));
+    Ok(())
+}
+
+fn enter_world(x: &Exchange, bytes: &[u8]) -> Result<(), Refusal> {
+    let invalid = |why: String| Refusal::new(400, "invalid_world", why);
+    let text = std::str::from_utf8(bytes).map_err(|_| invalid("the world is not UTF-8".into()))?;
+    let file = WorldFile::parse(text).map_err(|error| invalid(error.to_string()))?;
+    let scene = Scene::prepare(file).map_err(|error| invalid(error.to_string()))?;
+    x.namespace.enter(&scene).map_err(|_| Refusal::internal())
+}

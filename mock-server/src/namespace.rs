@@ -1,0 +1,221 @@
+//! Namespaces: simulated installations side by side on one server, each with a world,
+//! a clock, keys, sessions and a journal of its own, made by its first use.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+
+use jiff::Timestamp;
+use ring::hmac;
+
+use crate::authority::Keys;
+use crate::rebac::Model;
+use crate::world::clock::Clock;
+use crate::world::directory::Directory;
+use crate::world::file::{WorldError, WorldFile};
+use crate::world::ids::Ids;
+use crate::world::journal::Journal;
+use crate::world::sessions::Sessions;
+
+/// The namespace behind `/v1`; `/ns/default/v1` is the same one.
+pub const DEFAULT: &str = "default";
+
+/// A bound on what a client can make the server keep.
+const MOST: usize = 1024;
+
+#[derive(Debug, thiserror::Error)]
+pub enum NamespaceError {
+    #[error("a namespace is named by 1 to 64 letters, digits, dots, underscores and dashes")]
+    Name,
+    #[error("this server keeps at most {MOST} namespaces; start another one")]
+    Full,
+    #[error("no key can be made for this namespace")]
+    Keys,
+}
+
+/// What is true in a namespace until it is reset or given another world.
+#[derive(Debug)]
+pub struct Installation {
+    pub directory: Arc<Directory>,
+    pub model: Arc<Model>,
+    pub clock: Clock,
+    pub ids: Ids,
+    pub keys: Arc<Keys>,
+    pub kid: Arc<str>,
+    pub cursors: hmac::Key,
+    sessions: Mutex<Sessions>,
+}
+
+impl Installation {
+    /// The sessions as they are now: whatever was due has happened.
+    pub fn sessions(&self, now: Timestamp) -> MutexGuard<'_, Sessions> {
+        let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
+        sessions.sweep(now.as_second());
+        sessions
+    }
+}
+
+/// A world, checked and ready to be lived in.
+#[derive(Debug, Clone)]
+pub struct Scene {
+    directory: Arc<Directory>,
+    model: Arc<Model>,
+}
+
+impl Scene {
+    pub fn prepare(file: WorldFile) -> Result<Self, WorldError> {
+        let directory = Directory::resolve(file)?;
+        let model = Model::build(&directory.file.permissions, &directory.relations())
+            .map_err(|error| WorldError::Syntax(error.to_string()))?;
+        Ok(Self { directory: Arc::new(directory), model: Arc::new(model) })
+    }
+
+    pub fn directory(&self) -> &Directory {
+        &self.directory
+    }
+}
+
+/// What every namespace starts from.
+#[derive(Debug)]
+pub struct Origin {
+    pub scene: Scene,
+    pub clock: Clock,
+    pub seed: [u8; 32],
+    pub journal: usize,
+}
+
+#[derive(Debug)]
+pub struct Namespace {
+    pub name: Box<str>,
+    pub journal: Arc<Journal>,
+    seed: [u8; 32],
+    origin: Arc<Origin>,
+    now: RwLock<Arc<Installation>>,
+}
+
+impl Namespace {
+    fn create(name: &str, origin: Arc<Origin>) -> Result<Self, NamespaceError> {
+        let seed = derive(&origin.seed, &[b"namespace", name.as_bytes()]);
+        let first = install(&origin.scene, origin.clock.fork(), &seed, 0)?;
+        Ok(Self {
+            name: name.into(),
+            journal: Arc::new(Journal::new(origin.journal)),
+            seed,
+            origin,
+            now: RwLock::new(Arc::new(first)),
+        })
+    }
+
+    pub fn installation(&self) -> Arc<Installation> {
+        Arc::clone(&self.now.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn replace(&self, next: Installation) {
+        *self.now.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(next);
+    }
+
+    /// Back to how the namespace began: world, clock, ids, sessions, journal.
+    pub fn reset(&self) -> Result<(), NamespaceError> {
+        let first = install(&self.origin.scene, self.origin.clock.fork(), &self.seed, 0)?;
+        self.replace(first);
+        self.journal.clear();
+        Ok(())
+    }
+
+    /// Another world, without sessions, at the time it is here.
+    pub fn enter(&self, scene: &Scene) -> Result<(), NamespaceError> {
+        let before = self.installation();
+        // Another stretch of ids, so that none means two sessions.
+        let stretch = before.ids.stretch() + 1;
+        self.replace(install(scene, before.clock.fork(), &self.seed, stretch)?);
+        Ok(())
+    }
+}
+
+fn install(
+    scene: &Scene,
+    clock: Clock,
+    seed: &[u8; 32],
+    stretch: u64,
+) -> Result<Installation, NamespaceError> {
+    let keys =
+        Keys::from_seed(derive(seed, &[b"signing key"])).map_err(|_| NamespaceError::Keys)?;
+    Ok(Installation {
+        directory: Arc::clone(&scene.directory),
+        model: Arc::clone(&scene.model),
+        clock,
+        ids: Ids::new(derive(seed, &[b"ids", &stretch.to_be_bytes()]), stretch),
+        kid: Arc::from(keys.kid()),
+        keys: Arc::new(keys),
+        cursors: hmac::Key::new(hmac::HMAC_SHA256, &derive(seed, &[b"cursors"])),
+        sessions: Mutex::new(Sessions::new(scene.directory.file.sessions.retention_seconds)),
+    })
+}
+
+fn derive(seed: &[u8; 32], purpose: &[&[u8]]) -> [u8; 32] {
+    let mut context = hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA256, seed));
+    for part in purpose {
+        context.update(&(part.len() as u64).to_be_bytes());
+        context.update(part);
+    }
+    let mut derived = [0; 32];
+    derived.copy_from_slice(context.sign().as_ref());
+    derived
+}
+
+#[derive(Debug)]
+pub struct Namespaces {
+    default: Arc<Namespace>,
+    origin: Arc<Origin>,
+    others: RwLock<HashMap<Box<str>, Arc<Namespace>>>,
+}
+
+impl Namespaces {
+    pub fn new(origin: Origin) -> Result<Self, NamespaceError> {
+        let origin = Arc::new(origin);
+        Ok(Self {
+            default: Arc::new(Namespace::create(DEFAULT, Arc::clone(&origin))?),
+            origin,
+            others: RwLock::default(),
+        })
+    }
+
+    pub fn default_one(&self) -> Arc<Namespace> {
+        Arc::clone(&self.default)
+    }
+
+    /// The namespace of this name, which its first use makes.
+    pub fn named(&self, name: &str) -> Result<Arc<Namespace>, NamespaceError> {
+        if name == DEFAULT {
+            return Ok(self.default_one());
+        }
+        if let Some(known) = self.others.read().unwrap_or_else(PoisonError::into_inner).get(name) {
+            return Ok(Arc::clone(known));
+        }
+        let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+        if name.is_empty() || name.len() > 64 || !name.bytes().all(legal) {
+            return Err(NamespaceError::Name);
+        }
+        let mut others = self.others.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = others.get(name) {
+            return Ok(Arc::clone(known));
+        }
+        if others.len() >= MOST {
+            return Err(NamespaceError::Full);
+        }
+        let made = Arc::new(Namespace::create(name, Arc::clone(&self.origin))?);
+        others.insert(name.into(), Arc::clone(&made));
+        Ok(made)
+    }
+
+    /// Does everywhere what time has made due, so that nothing is kept for want of a visit.
+    pub fn sweep(&self) {
+        let others: Vec<_> = {
+            let others = self.others.read().unwrap_or_else(PoisonError::into_inner);
+            others.values().map(Arc::clone).collect()
+        };
+        for namespace in others.iter().chain([&self.default]) {
+            let installation = namespace.installation();
+            drop(installation.sessions(installation.clock.now()));
+        }
+    }
+}

@@ -1,0 +1,17 @@
+//! Accepting connections: one port for http and https, bounded in number and in time.
+//!
+//! A connection is served by hyper until a response carries a [`Script`]; then the raw stream is
+//! taken back and the script is played on it, byte for byte and moment for moment, which is how
+//! the server can be slow, silent, malformed or gone on purpose.
+
+mod connection;
+mod script;
+mod serve;
+#[cfg(test)]
+pub(crate) mod stand;
+#[cfg(test)]
+mod tests;
+
+pub use connection::Peer;
+pub use script::{Script, Step};
+pub use serve::serve;

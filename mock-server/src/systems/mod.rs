@@ -1,0 +1,3 @@
+//! The dialects this server speaks, one room each. They share the gate and nothing else.
+
+pub mod plexsphere;

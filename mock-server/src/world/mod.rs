@@ -1,0 +1,11 @@
+//! What is true in one simulated installation: who exists, what time it is, and
+//! which sessions are alive. Nothing in here knows HTTP, relations or signatures.
+
+pub mod clock;
+pub mod directory;
+pub mod embedded;
+pub mod file;
+pub mod ids;
+pub mod journal;
+pub mod kind;
+pub mod sessions;

@@ -1,0 +1,15 @@
+//! The server as its callers meet it: over a socket, through the library entry.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod budget;
+mod client;
+mod clock;
+mod control;
+mod generations;
+mod issue;
+mod listing;
+mod namespaces;
+mod process;
+mod robustness;
+mod scenarios;
+mod tokens;

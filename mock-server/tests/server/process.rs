@@ -1,0 +1,204 @@
+//! The binary: its ready line, its files, its end, its exit codes.
+
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::Arc;
+
+use serde_json::Value;
+use tokio_rustls::rustls;
+
+use crate::client::{Client, at_noon, ssh};
+
+fn binary() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_mock-server"));
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+fn run(args: &[&str]) -> Output {
+    binary().args(args).output().unwrap()
+}
+
+/// A running server and its ready document.
+struct Running {
+    child: Child,
+    stdout: BufReader<std::process::ChildStdout>,
+    ready: Value,
+}
+
+impl Running {
+    fn start(args: &[&str]) -> Self {
+        let mut child = binary().args(["--port", "0"]).args(args).spawn().unwrap();
+        let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        let mut line = String::new();
+        stdout.read_line(&mut line).unwrap();
+        Self { child, stdout, ready: serde_json::from_str(&line).unwrap() }
+    }
+
+    fn text(&self, key: &str) -> &str {
+        self.ready[key].as_str().unwrap()
+    }
+
+    /// Asks it to stop; what else it said, and how it ended.
+    fn stop(mut self, signal: &str) -> (String, Option<i32>) {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args([signal, &pid]).status().unwrap().success());
+        let mut rest = String::new();
+        self.stdout.read_to_string(&mut rest).unwrap();
+        (rest, self.child.wait().unwrap().code())
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn trusting(pem: &str) -> ureq::Agent {
+    let certificate = ureq::tls::Certificate::from_pem(pem.as_bytes()).unwrap().to_owned();
+    let tls = ureq::tls::TlsConfig::builder()
+        .root_certs(ureq::tls::RootCerts::Specific(Arc::new(vec![certificate])))
+        .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .build();
+    ureq::Agent::config_builder().http_status_as_error(false).tls_config(tls).build().new_agent()
+}
+
+#[test]
+fn the_ready_line_is_all_there_is_and_true() {
+    let server = Running::start(&["--seed", "7"]);
+    assert_eq!(server.ready["event"], "ready");
+    assert_eq!(server.ready["pid"], server.child.id());
+    let http = Client::new(server.text("http"));
+    http.issued(&ssh());
+    assert_eq!(http.get("/__mock/ready").json(), server.ready);
+    let pem = std::fs::read_to_string(server.text("ca_file")).unwrap();
+    let https = Client::new(server.text("https")).with_agent(trusting(&pem));
+    https.issued(&ssh());
+    assert_eq!(https.journal()["counts"]["IssueSession"], 2);
+    let ca = server.text("ca_file").to_owned();
+    assert_eq!(server.stop("-TERM"), (String::new(), Some(0)));
+    assert!(!Path::new(&ca).exists(), "the temporary certificate is gone");
+}
+
+#[test]
+fn an_interrupt_ends_it_well_too() {
+    assert_eq!(Running::start(&[]).stop("-INT").1, Some(0));
+}
+
+#[test]
+fn a_state_directory_keeps_the_certificate() {
+    let kept = tempfile::tempdir().unwrap();
+    let dir = kept.path().to_str().unwrap();
+    let first = Running::start(&["--state-dir", dir]);
+    let pem = std::fs::read_to_string(first.text("ca_file")).unwrap();
+    first.stop("-TERM");
+    let second = Running::start(&["--state-dir", dir]);
+    assert_eq!(std::fs::read_to_string(second.text("ca_file")).unwrap(), pem);
+    let https = Client::new(second.text("https")).with_agent(trusting(&pem));
+    assert_eq!(https.get("/v1/version").status, 200);
+}
+
+#[test]
+fn the_ready_file_and_env_say_the_same() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("ready.json");
+    let file = file.to_str().unwrap();
+    let server = Running::start(&["--ready-file", file]);
+    let written: Value = serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
+    assert_eq!(written, server.ready);
+    let port = server.text("http").rsplit(':').next().unwrap();
+    let expected = format!(
+        "export PLEXSPHERE_URL={}\nexport PLEXSPHERE_CA_FILE={}\nexport PLEXSPHERE_TOKEN=psk_dev_basic\n",
+        server.text("https"),
+        server.text("ca_file")
+    );
+    for source in [["--ready-file", file], ["--port", port]] {
+        let output = run(&["env", source[0], source[1], "--token", "psk_dev_basic"]);
+        assert_eq!(output.status.code(), Some(0));
+        assert_eq!(String::from_utf8_lossy(&output.stdout), expected);
+    }
+}
+
+#[test]
+fn a_person_is_greeted_with_lines_to_paste() {
+    let mut child = binary().args(["--port", "0", "--output", "text"]).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut text = String::new();
+    for line in lines.by_ref() {
+        let line = line.unwrap();
+        text.push_str(&line);
+        text.push('\n');
+        if line.starts_with("Stop with") {
+            break;
+        }
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    for token in ["operator", "basic", "outsider", "suspended", "expired", "revoked", "admin"] {
+        assert!(text.contains(&format!("psk_dev_{token} ")), "{text}");
+    }
+    assert!(text.contains("export PLEXSPHERE_URL=https://localhost:"), "{text}");
+    assert_eq!(text.matches("--project-id 0190a8b8-a0c0-7a0a-8a0a-a0a0a0a0a0c0").count(), 6);
+}
+
+#[test]
+fn failures_are_one_and_usage_is_two() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let output = run(&["--port", &port]);
+    let message = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        message.contains(&format!("127.0.0.1:{port}")) && message.contains("--port"),
+        "{message}"
+    );
+    assert!(output.stdout.is_empty());
+
+    let dir = tempfile::tempdir().unwrap();
+    let world = dir.path().join("world.yaml");
+    std::fs::write(&world, "name: x\ndomains: []\nsurplus: 1\n").unwrap();
+    let output = run(&["--port", "0", "--world", world.to_str().unwrap()]);
+    let message = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(message.contains("world.yaml") && message.contains("surplus"), "{message}");
+    assert_eq!(run(&["--world", "no-such-file.yaml"]).status.code(), Some(1));
+
+    for wrong in [
+        &["--port", "70000"][..],
+        &["--contract", "2026-05"],
+        &["--clock", "noon"],
+        &["--nonsense"],
+    ] {
+        let output = run(wrong);
+        assert_eq!(output.status.code(), Some(2), "{wrong:?}");
+        assert!(output.stdout.is_empty());
+    }
+    for fine in ["--help", "--version"] {
+        assert_eq!(run(&[fine]).status.code(), Some(0));
+    }
+    assert_eq!(run(&["env", "--ready-file", "no-such-file"]).status.code(), Some(1));
+}
+
+#[test]
+fn another_address_is_served_with_a_warning() {
+    let mut server = Running::start(&["--bind", "0.0.0.0"]);
+    assert_eq!(Client::new(server.text("http")).get("/v1/version").status, 200);
+    let mut stderr = server.child.stderr.take().unwrap();
+    server.stop("-TERM");
+    let mut warning = String::new();
+    stderr.read_to_string(&mut warning).unwrap();
+    assert!(warning.contains("warning") && warning.contains("public"), "{warning}");
+}
+
+#[test]
+fn the_library_entry_serves_https_and_stops_when_dropped() {
+    let server = at_noon().start().unwrap();
+    let https = Client::new(server.https_url()).with_agent(trusting(server.ca_pem()));
+    https.issued(&ssh());
+    let address = server.http_url().strip_prefix("http://").unwrap().to_owned();
+    drop((server, https));
+    assert!(std::net::TcpStream::connect(address).is_err());
+}

@@ -1,0 +1,43 @@
+//! One file for each command: its flags and what it does with them.
+
+pub(crate) mod kubeconfig;
+pub(crate) mod ssh;
+pub(crate) mod tcp_forward;
+
+use crate::audit::{Audit, Entry};
+use crate::cli::Persistent;
+use crate::error::Error;
+use crate::output::Output;
+use crate::session::{Ask, Session};
+
+/// What `-h` ends with.
+const SHORT_HELP: &str = "See --help for examples, exit codes and more.";
+
+/// `--reveal-secrets`, from opening the audit file to showing the token.
+struct Reveal(Option<Audit>);
+
+impl Reveal {
+    /// Opens the audit file if the token is to be shown.
+    fn prepare(persistent: &Persistent) -> Result<Self, Error> {
+        if persistent.reveal_secrets.unwrap_or(false) {
+            Audit::open().map(|audit| Self(Some(audit)))
+        } else {
+            Ok(Self(None))
+        }
+    }
+
+    /// Records the use and shows the token, in that order.
+    fn show(
+        self,
+        command: &str,
+        ask: &Ask<'_>,
+        session: &Session<'_>,
+        output: &Output,
+    ) -> Result<(), Error> {
+        let Some(mut audit) = self.0 else { return Ok(()) };
+        let entry = Entry::new(command, ask.project_id, ask.resource_id, session.id);
+        audit.record(&entry).map_err(|error| session.abandon(error))?;
+        output.reveal(&session.token, &audit.path().display().to_string());
+        Ok(())
+    }
+}

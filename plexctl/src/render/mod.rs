@@ -1,0 +1,3 @@
+//! Documents made from a session, without touching anything.
+
+pub(crate) mod kubeconfig;
