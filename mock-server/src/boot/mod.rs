@@ -19,6 +19,7 @@ use tokio_rustls::rustls::ServerConfig;
 use crate::authority::{CaError, DevCa};
 use crate::namespace::{NamespaceError, Namespaces, Origin, Scene};
 use crate::net;
+use crate::node::Site;
 use crate::route::{self, Server};
 use crate::systems::plexsphere::Generation;
 use crate::world::clock::Clock;
@@ -63,6 +64,8 @@ pub struct Config {
     pub clock: Option<Timestamp>,
     pub state_dir: Option<PathBuf>,
     pub journal: usize,
+    /// Whether sessions lead anywhere.
+    pub node: bool,
 }
 
 impl Default for Config {
@@ -75,6 +78,7 @@ impl Default for Config {
             clock: None,
             state_dir: None,
             journal: 10_000,
+            node: true,
         }
     }
 }
@@ -116,17 +120,33 @@ pub fn prepare(config: &Config) -> Result<Prepared, StartError> {
     // Keys and signatures take as long as all the rest, so they are made meanwhile.
     let state_dir = config.state_dir.clone();
     let certificates = std::thread::spawn(move || certificates(state_dir.as_deref()));
+    let site = if config.node { Some(Arc::new(site(config)?)) } else { None };
     let namespaces = Namespaces::new(Origin {
         scene: scene(&config.world)?,
         clock: config.clock.map_or_else(Clock::machine, Clock::frozen_at),
         seed: seed(config.seed)?,
         journal: config.journal,
+        site: site.clone(),
     })?;
     let (ca, tls) = certificates.join().map_err(|_| StartError::Certificates)??;
+    if let Some(site) = site {
+        site.present(Arc::clone(&tls));
+    }
     let ready = Ready::new(bound, ca.file());
     let server =
         Arc::new(Server { namespaces, generation: config.generation, ready: ready.to_json() });
     Ok(Prepared { listener, tls, server, ca, ready })
+}
+
+/// Where runs are to be alike by their seed, host keys follow from it like everything else.
+fn site(config: &Config) -> Result<Site, StartError> {
+    match &config.state_dir {
+        Some(directory) if config.seed.is_none() => {
+            let place = directory.display().to_string();
+            Site::kept_in(directory).map_err(|source| StartError::File { place, source })
+        }
+        _ => Ok(Site::default()),
+    }
 }
 
 fn scene(world: &World) -> Result<Scene, StartError> {

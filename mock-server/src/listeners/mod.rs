@@ -6,11 +6,18 @@
 //! had is told before the session is handed out.
 
 mod endpoint;
+pub mod k8s;
+mod meter;
+mod porch;
+mod port;
 pub mod ssh;
+pub mod tcp;
 
 use tokio::sync::watch;
 
 pub use endpoint::{LONGEST_ENDPOINT, endpoint};
+pub(crate) use port::take as take_port;
+pub use port::wished as wished_port;
 
 /// Why a live session came to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,6 +81,14 @@ pub trait Redeemer: Send + Sync {
     /// # Errors
     /// When the token does not open this session.
     fn redeem(&self, token: &str, user: &str) -> Result<Redeemed, Refusal>;
+
+    /// Lets one more connection in, for kinds that redeem more than once on each.
+    ///
+    /// # Errors
+    /// When the session has been used and may be used once only.
+    fn enter(&self) -> Result<(), Refusal> {
+        Ok(())
+    }
 }
 
 /// What happened on a listener.
@@ -104,6 +119,13 @@ pub enum Event {
         command: String,
         /// Nothing when a signal ended it or its client went away.
         exit_status: Option<u32>,
+    },
+    /// A request to an API behind the listener was answered.
+    ApiRequest {
+        connection: u64,
+        verb: &'static str,
+        resource: String,
+        status: u16,
     },
     /// A client asked for something this session does not give.
     RequestRefused {

@@ -71,6 +71,15 @@ struct Ledger {
 }
 
 impl Bound {
+    /// A listener somebody else has bound.
+    ///
+    /// # Errors
+    /// When it has no port.
+    pub fn over(listener: TcpListener, key: &HostKey) -> io::Result<Self> {
+        let port = listener.local_addr()?.port();
+        Ok(Self { listener, key: key.clone(), port })
+    }
+
     #[must_use]
     pub fn port(&self) -> u16 {
         self.port
