@@ -2,6 +2,7 @@
 //! that is told goes into the journal. No token comes this far.
 
 use std::borrow::Cow;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 
 use uuid::Uuid;
@@ -17,6 +18,8 @@ pub(super) struct Log {
     pub journal: Arc<Journal>,
     pub session: Uuid,
     pub kind: Kind,
+    /// Whether anybody was let in. A session that nobody used ends without a word.
+    pub started: Arc<AtomicBool>,
 }
 
 /// How entries of the node are told from requests.
@@ -52,7 +55,10 @@ impl Activity for Log {
             |bytes_in: u64, bytes_out: u64| format!("?bytes_in={bytes_in}&bytes_out={bytes_out}");
         let (name, detail, alive) = match event {
             Event::Traffic { .. } => return self.touch(),
-            Event::SessionStarted => ("session_started", String::new(), true),
+            Event::SessionStarted => {
+                self.started.store(true, Ordering::Relaxed);
+                ("session_started", String::new(), true)
+            }
             Event::ConnectionOpened { .. } => ("connection_opened", String::new(), true),
             Event::ConnectionClosed { bytes_in, bytes_out, .. } => {
                 ("connection_closed", carried(bytes_in, bytes_out), false)
@@ -67,8 +73,9 @@ impl Activity for Log {
                 ("api_request", format!("?verb={verb}&resource={resource}&status={status}"), true)
             }
             Event::RequestRefused { request, .. } => {
-                ("request_refused", format!("?request={request}"), true)
+                ("request_refused", format!("?request={request}"), false)
             }
+            Event::SessionEnded { .. } if !self.started.load(Ordering::Relaxed) => return,
             Event::SessionEnded { bytes_in, bytes_out, .. } => {
                 ("session_ended", carried(bytes_in, bytes_out), false)
             }

@@ -162,6 +162,7 @@ impl Opening<'_> {
             journal: Arc::clone(&self.node.journal),
             session: self.session.id,
             kind: self.session.kind,
+            started: Arc::default(),
         }
     }
 }

@@ -17,7 +17,7 @@ use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::meter::{Meter, Metered, Totals};
-use super::{Activity, EndReason, Ended, Redeemer, end_of, porch};
+use super::{Activity, EndReason, Ended, Event, Redeemer, end_of, porch};
 use ask::Ask;
 pub use lead::Lead;
 use lead::Way;
@@ -84,7 +84,7 @@ impl Room {
         let mut ended = self.door.ended.clone();
         let carried = async {
             let opened = if self.door.asks_token {
-                self.let_in(&mut stream).await?
+                self.let_in(number, &mut stream).await?
             } else {
                 let place = self.place().map_err(|_| io::ErrorKind::ConnectionRefused)?;
                 let way = self.door.lead.begin().await?;
@@ -110,7 +110,11 @@ impl Room {
     }
 
     /// Answers requests until one is good; what the client sent behind it comes back too.
-    async fn let_in<S>(&self, stream: &mut S) -> io::Result<(Place<'_>, Way, Vec<u8>)>
+    async fn let_in<S>(
+        &self,
+        connection: u64,
+        stream: &mut S,
+    ) -> io::Result<(Place<'_>, Way, Vec<u8>)>
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
@@ -126,6 +130,11 @@ impl Room {
                     return Ok((place, way, early));
                 }
                 Err(refused) => {
+                    // Why a token was refused is told by who judged it.
+                    if let Some(request) = refused.code() {
+                        let event = Event::RequestRefused { connection, request };
+                        self.door.activity.report(event);
+                    }
                     stream.write_all(refused.answer().as_bytes()).await?;
                     if !refused.may_ask_again() {
                         break;

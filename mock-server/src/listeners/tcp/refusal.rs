@@ -20,30 +20,30 @@ impl Refused {
         matches!(self, Self::NoToken | Self::Token(_))
     }
 
+    /// The code, but for a token: that has been told of.
+    pub(super) fn code(self) -> Option<&'static str> {
+        match self {
+            Self::Malformed => Some("malformed"),
+            Self::Method => Some("method_not_allowed"),
+            Self::NoToken => Some("token_required"),
+            Self::Token(_) => None,
+            Self::Target => Some("target_mismatch"),
+            Self::Busy => Some("connection_limit"),
+            Self::Unreachable => Some("target_unreachable"),
+        }
+    }
+
     pub(super) fn answer(self) -> String {
-        let (status, title, code, extra, detail) = match self {
-            Self::Malformed => {
-                (400, "Bad Request", "malformed", "", "this port speaks HTTP CONNECT")
-            }
-            Self::Method => (
-                405,
-                "Method Not Allowed",
-                "method_not_allowed",
-                "allow: CONNECT\r\n",
-                "use CONNECT",
-            ),
-            Self::NoToken => (407, REQUIRED, "token_required", CHALLENGE, "show the session token"),
-            Self::Token(why) => (407, REQUIRED, "token_refused", CHALLENGE, why),
-            Self::Target => {
-                (403, "Forbidden", "target_mismatch", "", "the session is for another target")
-            }
-            Self::Busy => {
-                (409, "Conflict", "connection_limit", "", "the session carries one connection")
-            }
-            Self::Unreachable => {
-                (502, "Bad Gateway", "target_unreachable", "", "the target does not answer")
-            }
+        let (status, title, extra, detail) = match self {
+            Self::Malformed => (400, "Bad Request", "", "this port speaks HTTP CONNECT"),
+            Self::Method => (405, "Method Not Allowed", "allow: CONNECT\r\n", "use CONNECT"),
+            Self::NoToken => (407, REQUIRED, CHALLENGE, "show the session token"),
+            Self::Token(why) => (407, REQUIRED, CHALLENGE, why),
+            Self::Target => (403, "Forbidden", "", "the session is for another target"),
+            Self::Busy => (409, "Conflict", "", "the session carries one connection"),
+            Self::Unreachable => (502, "Bad Gateway", "", "the target does not answer"),
         };
+        let code = self.code().unwrap_or("token_refused");
         let kind = code.replace('_', "-");
         let problem = json!({
             "type": format!("https://plexsphere.com/errors/{kind}"),
