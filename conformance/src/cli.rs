@@ -29,10 +29,22 @@ pub enum Command {
         #[arg(long, value_enum, default_value_t)]
         output: Output,
     },
+    /// Write the tables of docs/ that follow from the fixtures and the rules.
+    Docs {
+        /// Write nothing; end with 1 when a file is not as it would be written.
+        #[arg(long)]
+        check: bool,
+        /// The folder to write into.
+        #[arg(long, value_name = "DIR", default_value = "docs")]
+        dir: PathBuf,
+    },
+    /// Say what this machine offers to the rules, and what is missing.
+    Doctor(Subjects),
 }
 
+/// Whom to judge.
 #[derive(Debug, Args)]
-pub struct RunArgs {
+pub struct Subjects {
     /// The plexctl to judge [default: the one beside this program].
     #[arg(long, value_name = "PATH")]
     pub plexctl: Option<PathBuf>,
@@ -48,6 +60,12 @@ pub struct RunArgs {
     /// The CA to trust for --server.
     #[arg(long, value_name = "FILE", requires = "server")]
     pub ca_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    #[command(flatten)]
+    pub subjects: Subjects,
     #[command(flatten)]
     pub choice: Choice,
     /// How many rules to judge at a time [default: the number of cores].
@@ -67,7 +85,10 @@ pub struct RunArgs {
     /// Also write the JSON report to this file.
     #[arg(long, value_name = "FILE")]
     pub report: Option<PathBuf>,
-    /// Show only what went wrong, and the closing line.
+    /// Name the rules that passed, too, and each skipped rule on a line of its own.
+    #[arg(long, short, conflicts_with = "quiet")]
+    pub verbose: bool,
+    /// Show only what went wrong, and the closing lines.
     #[arg(long, short)]
     pub quiet: bool,
     /// Leave the sandboxes on disk and name them.

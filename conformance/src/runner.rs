@@ -46,7 +46,10 @@ pub fn run(rule: &Rule, target: &Arc<Target>) -> Judged {
     let bench = Bench::new(Arc::clone(target));
     let verdict = match catch_unwind(AssertUnwindSafe(|| rule.judge(&bench))) {
         Ok(outcome) => redacted(Verdict::from(outcome), &bench),
-        Err(panic) => Verdict::Broken { why: format!("the check panicked: {}", message(&*panic)) },
+        Err(panic) => {
+            let why = format!("the check panicked: {}", message(&*panic));
+            redacted(Verdict::Broken { why }, &bench)
+        }
     };
     let evidence = match verdict {
         Verdict::Pass | Verdict::Skip { .. } => Vec::new(),
@@ -138,6 +141,7 @@ pub fn find_program(name: &str) -> Option<std::path::PathBuf> {
 fn redacted(verdict: Verdict, bench: &Bench) -> Verdict {
     match verdict {
         Verdict::Fail { mut failure } => {
+            failure.what = bench.evidence().redact(&failure.what);
             failure.expected = bench.evidence().redact(&failure.expected);
             failure.observed = bench.evidence().redact(&failure.observed);
             Verdict::Fail { failure }

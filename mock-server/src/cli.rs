@@ -9,8 +9,9 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
+use tokio::sync::oneshot;
 
-use crate::boot::{self, Config, Prepared, Ready, StartError, World, greeting};
+use crate::boot::{self, Config, Prepared, Ready, Signals, StartError, World, greeting};
 use crate::systems::plexsphere::Generation;
 
 /// A mock control plane on this machine. It answers http and https on one port, and every token
@@ -132,13 +133,27 @@ fn start(serve: &Serve) -> Result<(), String> {
 }
 
 fn boot_and_serve(serve: &Serve, config: &Config) -> Result<(), StartError> {
-    let prepared = boot::prepare(config)?;
     let runtime = boot::runtime()?;
     runtime.block_on(async {
-        // Before the ready line, so that who reads it may stop the server at once.
-        let stop = stop_signal().map_err(StartError::Runtime)?;
+        // Before anything is made, so that being stopped at any moment leaves nothing behind.
+        let mut signals = Signals::listen().map_err(StartError::Runtime)?;
+        let prepared = boot::prepare(config)?;
         announce(serve, &prepared)?;
-        boot::serve(prepared, stop).await
+        let (stop, stopped) = oneshot::channel::<()>();
+        let serving = boot::serve(prepared, async {
+            let _ = stopped.await;
+        });
+        let mut serving = std::pin::pin!(serving);
+        tokio::select! {
+            outcome = &mut serving => return outcome,
+            () = signals.next() => {}
+        }
+        let _ = stop.send(());
+        // Who asks twice does not want to wait for the answers that are under way.
+        tokio::select! {
+            outcome = serving => outcome,
+            () = signals.next() => Ok(()),
+        }
     })
 }
 
@@ -159,34 +174,12 @@ fn announce(serve: &Serve, prepared: &Prepared) -> Result<(), StartError> {
     Ok(())
 }
 
-#[cfg(unix)]
-fn stop_signal() -> io::Result<impl Future<Output = ()>> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    Ok(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-    })
-}
-
-#[cfg(not(unix))]
-fn stop_signal() -> io::Result<impl Future<Output = ()>> {
-    Ok(async {
-        // Without the handler the process ends the hard way, which is all that is left then.
-        let _ = tokio::signal::ctrl_c().await;
-    })
-}
-
 fn print_env(env: &Env) -> Result<(), String> {
-    let text = match &env.ready_file {
-        Some(path) => read(path)?,
-        None => ask(env.port)?,
+    let (text, strange) = match &env.ready_file {
+        Some(path) => (read(path)?, format!("{}: not a ready file", path.display())),
+        None => (ask(env.port)?, "what answers there is no mock-server".to_owned()),
     };
-    let ready: Ready = serde_json::from_str(&text)
-        .map_err(|_| "what answers there is no mock-server".to_owned())?;
+    let ready: Ready = serde_json::from_str(&text).map_err(|_| strange)?;
     let lines = greeting::variables(&ready, &env.token).map(|one| format!("export {one}\n"));
     print(&lines.concat());
     Ok(())

@@ -4,7 +4,6 @@
 use axum::body::Body;
 use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::{Method, Response};
-use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -13,10 +12,8 @@ use crate::scenario;
 use crate::systems::plexsphere::body;
 use crate::systems::plexsphere::exchange::{Answer, json as answer, no_content};
 use crate::systems::plexsphere::{Exchange, Refusal};
-use crate::world::file::WorldFile;
-
-/// Worlds are written by hand; a megabyte of one is a mistake.
-const WORLD_BODY: usize = 1024 * 1024;
+use crate::world::clock::Change;
+use crate::world::file::{MOST_WORLD, WorldFile};
 
 /// Where the control API lives below a base.
 pub const BASE: &str = "/__mock/";
@@ -28,6 +25,8 @@ pub async fn respond(mut x: Exchange, what: &str, method: &Method, ready: &str) 
 }
 
 async fn dispatch(x: &mut Exchange, what: &str, method: &Method, ready: &str) -> Answer {
+    // What is read may be asked about, too; the answer's body is left out on its way.
+    let method = if method == Method::HEAD { &Method::GET } else { method };
     match (what, method) {
         ("ready", &Method::GET) => Ok(json_text(ready.to_owned().into_bytes())),
         ("requests", &Method::GET) => Ok(json_text(x.namespace.journal.to_json(&x.namespace.name))),
@@ -47,14 +46,14 @@ async fn dispatch(x: &mut Exchange, what: &str, method: &Method, ready: &str) ->
         }
         ("world", &Method::GET) => Ok(answer(200, &x.installation.directory.file)),
         ("world", &Method::PUT) => {
-            let world = x.take_body(WORLD_BODY).await?;
+            let world = x.take_body(MOST_WORLD as usize).await?;
             enter_world(x, &world)?;
             Ok(answer(200, &x.namespace.installation().directory.file))
         }
         ("scenarios", &Method::GET) => Ok(answer(200, &json!({"scenarios": scenario::names()}))),
-        ("ready" | "scenarios", _) => Err(Refusal::method_not_allowed("GET")),
-        ("requests", _) => Err(Refusal::method_not_allowed("GET, DELETE")),
-        ("clock" | "world", _) => Err(Refusal::method_not_allowed("GET, PUT")),
+        ("ready" | "scenarios", _) => Err(Refusal::method_not_allowed("GET, HEAD")),
+        ("requests", _) => Err(Refusal::method_not_allowed("GET, HEAD, DELETE")),
+        ("clock" | "world", _) => Err(Refusal::method_not_allowed("GET, HEAD, PUT")),
         ("reset", _) => Err(Refusal::method_not_allowed("POST")),
         _ => Err(Refusal::not_found()),
     }
@@ -71,31 +70,15 @@ fn clock(x: &Exchange) -> Response<Body> {
     answer(200, &json!({"now": clock.now(), "frozen": clock.is_frozen()}))
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ClockWish {
-    set: Option<Timestamp>,
-    advance_seconds: Option<i64>,
-    freeze: Option<bool>,
-}
-
-/// Freezing comes first, so that a time set together with it is the time that stays.
 fn move_clock(x: &Exchange, wish: &Value) -> Result<(), Refusal> {
-    let wish = ClockWish::deserialize(wish).map_err(|_| {
+    let change = Change::deserialize(wish).map_err(|_| {
         Refusal::invalid_body(
             "send any of set (RFC 3339), advance_seconds (a number), freeze (a boolean)",
         )
     })?;
     let clock = &x.installation.clock;
-    if let Some(frozen) = wish.freeze {
-        clock.freeze(frozen);
-    }
-    if let Some(time) = wish.set {
-        clock.set(time);
-    }
-    if let Some(seconds) = wish.advance_seconds
-        && clock.advance(seconds).is_none()
-    {
+    // An empty wish leaves a clock that follows the machine's as it is.
+    if change != Change::default() && clock.change(&change).is_none() {
         return Err(Refusal::invalid_body("advance_seconds leads out of the calendar"));
     }
     // What the move made due happens now, not at the next visit.

@@ -97,7 +97,10 @@ fn profile(flags: &Persistent) -> Result<Option<Profile>, Error> {
     if flags.profile.as_deref() == Some("") {
         return Err(Error::usage("--profile is empty"));
     }
-    let named = flags.profile.clone().or_else(|| env::text(env::PROFILE));
+    let named = match &flags.profile {
+        Some(name) => Some(name.clone()),
+        None => decoded(env::PROFILE)?,
+    };
     let has_server = flags.server.is_some() || env::raw(env::URL).is_some();
     let has_token = flags.token_file.is_some() || env::raw(env::TOKEN).is_some();
     if named.is_none() && has_server && has_token {
@@ -106,11 +109,18 @@ fn profile(flags: &Persistent) -> Result<Option<Profile>, Error> {
     profile::load(named.as_deref())
 }
 
+/// A variable that chooses where the token goes: one that cannot be read must not count as unset,
+/// because then something else would choose.
+fn decoded(name: &str) -> Result<Option<String>, Error> {
+    let text = env::raw(name).map(std::ffi::OsString::into_string).transpose();
+    text.map_err(|_| Error::usage(format!("{name}: not text")))
+}
+
 fn server(flags: &Persistent, profile: Option<&Profile>) -> Result<Url, Error> {
     if let Some(text) = &flags.server {
         return parse_server("--server", text);
     }
-    if let Some(text) = env::text(env::URL) {
+    if let Some(text) = decoded(env::URL)? {
         return parse_server(env::URL, &text);
     }
     match profile.and_then(|profile| profile.server.as_deref()) {

@@ -5,12 +5,14 @@ use std::panic;
 
 use crate::output;
 
-/// Keeps secrets out of core dumps and away from debuggers of the same user. Nothing depends on
-/// success: a sandbox may forbid both calls. ssh is not affected, since exec makes it dumpable
-/// again.
+/// Keeps secrets out of core dumps and away from debuggers of the same user, and a session from
+/// being forgotten because a file could not grow. Nothing depends on success: a sandbox may forbid
+/// the calls. ssh is not affected, since exec undoes all but the limit on core dumps.
 #[cfg(unix)]
 pub(crate) fn harden() {
     use rustix::process::{Resource, Rlimit, setrlimit};
+    // A limit on file sizes kills by default; caught, it fails the write as a full disk does.
+    signal_hook::flag::register(signal_hook::consts::SIGXFSZ, std::sync::Arc::default()).ok();
     setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) }).ok();
     #[cfg(target_os = "linux")]
     {

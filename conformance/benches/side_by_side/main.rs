@@ -3,7 +3,11 @@
 //!
 //! `cargo bench -p conformance --bench side_by_side -- [--quick] [--only PART] [--write]`
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a bench reports to the terminal")]
-#![expect(clippy::unwrap_used, reason = "a bench that cannot go on has nothing better to do")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a bench that cannot go on has nothing better to do"
+)]
 
 mod clients;
 mod harness;

@@ -12,6 +12,7 @@ use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use serde_json::Value;
 use url::Url;
 
+use super::canary::Canary;
 use super::contract::{self, Generation};
 use super::evidence::{Evidence, shown};
 use super::http::{Headers, Request, Response, Wire};
@@ -58,11 +59,16 @@ impl Endpoint {
     }
 
     pub(crate) fn connect(&self) -> Outcome<Box<dyn Connection>> {
+        self.connect_with_patience(ANSWER_LIMIT)
+    }
+
+    /// A connection on which a read gives up after `patience`.
+    pub(crate) fn connect_with_patience(&self, patience: Duration) -> Outcome<Box<dyn Connection>> {
         let socket = TcpStream::connect((self.host.as_str(), self.port)).or_else(|error| {
             fail("the server", "an open port", format!("{}: {error}", self.authority()))
         })?;
         socket.set_nodelay(true)?;
-        socket.set_read_timeout(Some(ANSWER_LIMIT))?;
+        socket.set_read_timeout(Some(patience))?;
         if !self.https {
             return Ok(Box::new(socket));
         }
@@ -187,6 +193,10 @@ impl Call {
         let response = answer.or_else(|error| {
             fail(format!("the answer to {line}"), "a whole HTTP response", error)
         })?;
+        // A token that was handed out is not repeated, whoever's server it is from.
+        if let Some(token) = response.json()["token"].as_str() {
+            self.evidence.hide(Canary::new("session token", token));
+        }
         if !self.quiet {
             self.evidence.note(format!(
                 "asked: {line} {}\n  answered: {} {}",

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::canary::Canary;
+use super::redaction::redacted;
 
 /// A shared log of runs and requests. Secrets told to it never come out again.
 #[derive(Clone, Default)]
@@ -19,7 +20,8 @@ const NOTE_LIMIT: usize = 4096;
 
 impl Evidence {
     pub fn note(&self, text: impl Into<String>) {
-        let mut text = text.into();
+        // Before the cut, which would leave half a token behind.
+        let mut text = redacted(&text.into());
         if text.len() > NOTE_LIMIT {
             let cut = text.floor_char_boundary(NOTE_LIMIT);
             text.truncate(cut);
@@ -33,7 +35,9 @@ impl Evidence {
     }
 
     pub(crate) fn redact(&self, text: &str) -> String {
-        self.lock().secrets.iter().fold(text.to_owned(), |text, secret| secret.redact(&text))
+        let hidden =
+            self.lock().secrets.iter().fold(text.to_owned(), |text, secret| secret.redact(&text));
+        redacted(&hidden)
     }
 
     pub(crate) fn lines(&self) -> Vec<String> {

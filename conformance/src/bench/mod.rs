@@ -9,12 +9,14 @@ mod http;
 mod issued;
 mod process;
 mod ran;
+pub mod redaction;
 pub mod referee;
 mod sandbox;
 mod server;
 mod subject;
 mod tap;
 mod tls;
+pub mod token;
 mod world;
 
 use std::cell::OnceCell;
@@ -33,8 +35,9 @@ pub use self::server::{Exchange, Server, ServerOptions};
 pub use self::subject::{Run, Running, Sink};
 pub use self::tap::Tap;
 pub use self::tls::Certificate;
+pub use self::token::claims_of;
 pub use self::world::{Family, Identity, PROJECT_ID, RESOURCE_ID};
-use crate::target::Target;
+use crate::target::{ServerTarget, Target};
 use crate::verdict::{Outcome, broken, skip};
 
 /// What a check is given.
@@ -133,6 +136,17 @@ impl Bench {
     /// The same with flags of its own; a server we did not start is a skip.
     pub fn server_with(&self, options: &ServerOptions) -> Outcome<Server> {
         Server::start(&self.target, options, self.evidence.clone())
+    }
+
+    /// The server's program, for rules about its command line; it runs in the sandbox.
+    pub fn server_program(&self) -> Outcome<Run<'_>> {
+        match &self.target.server {
+            Some(ServerTarget::Spawn(program)) => {
+                let timeout = self.target.settings.timeout;
+                Ok(Run::new(self.sandbox()?, self.evidence.clone(), program, timeout))
+            }
+            _ => skip("a server the harness starts itself"),
+        }
     }
 
     /// A recording proxy in front of the server; what passes is judged by the contract.

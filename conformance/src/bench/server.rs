@@ -14,7 +14,7 @@ use tempfile::TempDir;
 
 use super::Address;
 pub use super::call::Exchange;
-use super::call::{Call, Endpoint};
+use super::call::{Call, Connection, Endpoint};
 use super::contract::Generation;
 use super::evidence::{Evidence, shown};
 use super::process;
@@ -205,6 +205,52 @@ impl Server {
     /// it has been silent for two seconds.
     pub fn raw(&self, bytes: &[u8]) -> Outcome<Vec<u8>> {
         self.base.raw(bytes)
+    }
+
+    /// A bare connection, on which a read gives up after `patience`.
+    pub(crate) fn connection(
+        &self,
+        https: bool,
+        patience: Duration,
+    ) -> Outcome<Box<dyn Connection>> {
+        match (https, &self.https) {
+            (false, _) => self.base.connect_with_patience(patience),
+            (true, Some(url)) => {
+                let endpoint = Endpoint::parse(url, self.ca_file.as_deref())?;
+                endpoint.connect_with_patience(patience)
+            }
+            (true, None) => skip("a server that tells its https address"),
+        }
+    }
+
+    /// A request over https, to the port of this server under another of its host names.
+    pub fn over_tls(&self, host: &str, method: &str, path: &str) -> Outcome<Call> {
+        let port = self.https.as_deref().and_then(|url| url.rsplit_once(':')).map(|(_, port)| port);
+        let Some(port) = port else { return skip("a server that tells its https address") };
+        let mut base = Endpoint::parse(&format!("https://{host}:{port}"), self.ca_file.as_deref())?;
+        base.generation = self.base.generation;
+        Ok(Call::new(base, method, path, self.evidence.clone()))
+    }
+
+    /// Sends the signal to the server we started; [`Server::ended`] waits for what comes of it.
+    pub fn signal(&self, signal: rustix::process::Signal) -> Outcome {
+        match self.child.as_ref().and_then(process::pid_of) {
+            None => skip("a server the harness starts itself"),
+            Some(pid) => {
+                Ok(rustix::process::kill_process(pid, signal).map_err(std::io::Error::from)?)
+            }
+        }
+    }
+
+    /// The exit code of a server that is about to end; none for a death by signal.
+    pub fn ended(&mut self) -> Outcome<Option<i32>> {
+        let Some(child) = &mut self.child else {
+            return skip("a server the harness starts itself");
+        };
+        match process::exit_before(child, Instant::now() + READY_LIMIT)? {
+            Some(status) => Ok(status.code()),
+            None => fail("the server", "an end soon after the signal", "it still runs"),
+        }
     }
 
     /// The journal of this namespace.

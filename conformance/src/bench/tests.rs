@@ -95,7 +95,15 @@ fn the_fake_ssh_writes_down_every_call() {
 #[test]
 fn evidence_never_shows_a_secret() {
     let bench = bench();
-    bench.evidence().hide(bench.credential_canary());
+    bench.evidence().hide(Canary::new("a word", "open-sesame-1001"));
+    bench.evidence().note("said: open-sesame-1001");
     bench.evidence().note("authorization: Bearer psk_dev_operator");
-    assert_eq!(bench.evidence().lines(), ["authorization: Bearer [the operator's credential]"]);
+    assert_eq!(
+        bench.evidence().lines(),
+        ["said: [a word]", "authorization: Bearer [operator credential]"]
+    );
+    let long = format!("{}psk_dev_operator", "x".repeat(4090));
+    bench.evidence().note(long);
+    let cut = bench.evidence().lines().pop().unwrap();
+    assert!(cut.ends_with("[cut]") && !cut.contains("psk_"), "{cut}");
 }

@@ -10,7 +10,7 @@ use super::files::{must, should, to_file, written};
 use super::scene::Scene;
 use crate::bench::{Bench, EntryKind, yaml};
 use crate::rule::{Claim, Need, Rule};
-use crate::verdict::{Outcome, broken, expect, expect_eq, fail, skip};
+use crate::verdict::{Outcome, expect, expect_eq, fail, skip};
 
 const WRITERS: usize = 20;
 const KILLS: u32 = 16;
@@ -47,7 +47,7 @@ fn parallel_writers(bench: &Bench) -> Outcome {
     let path = bench.sandbox()?.path("kubeconfig");
     // All are made ready before the first one starts: making one writes the token file anew.
     let ready: Outcome<Vec<_>> = (0..WRITERS).map(|_| to_file(&scene, "kubeconfig")).collect();
-    let running: Outcome<Vec<_>> = ready?.into_iter().map(|run| run.spawn()).collect();
+    let running: Outcome<Vec<_>> = ready?.into_iter().map(crate::bench::Run::spawn).collect();
     let mut running = running?;
     while !running.is_empty() {
         if let Ok(content) = std::fs::read(&path) {
@@ -164,7 +164,8 @@ fn system_calls(bench: &Bench) -> Outcome<Vec<String>> {
     written(&scene, &ran, "cwd/kubeconfig")?;
     let data = lines.iter().position(|line| line.contains("write") && line.contains("apiVersion"));
     let Some(data) = data else {
-        return broken("strace shows no write of the document");
+        // A process that forbids to be dumped is legible to a tracer with privileges only.
+        return skip("leave to read what a traced process writes");
     };
     let made: Vec<&String> = lines[..data]
         .iter()

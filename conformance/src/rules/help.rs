@@ -53,13 +53,8 @@ pub(crate) fn all() -> Vec<Rule> {
                     let bad = ["--project-id", "nope", "--help"];
                     let ran = told(bench, &[&[family.name()][..], &bad[..]].concat())?;
                     let short = told(bench, &[family.name(), "-h"])?;
-                    let named = |ran: &Ran| ran.stdout_text().contains(family.name());
-                    expect(
-                        named(&ran) && named(&short),
-                        "the help",
-                        "the command's name",
-                        ran.stdout_text(),
-                    )
+                    let named = |ran: &Ran| ran.stdout_text().contains("--resource-id");
+                    expect(named(&ran) && named(&short), "the help", "its flags", ran.stdout_text())
                 }),
         );
     }
@@ -87,6 +82,8 @@ pub(crate) fn all() -> Vec<Rule> {
                 "help and version on a full disk are 1, and to a reader that left they end quietly",
             )
             .check(|bench| {
+                let root = told(bench, &["--help"])?.stdout_text();
+                expect(root.contains("kubeconfig"), "the help", "the commands", root)?;
                 for args in [&["--help"][..], &["--version"][..], &["ssh", "--help"][..]] {
                     let full =
                         bench.plexctl()?.args(args).stdout(Sink::To("/dev/full".into())).go()?;

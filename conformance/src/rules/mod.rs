@@ -10,10 +10,12 @@ mod files;
 mod files_refused;
 mod files_whole;
 mod flags;
+mod golden;
 mod help;
 mod issue_session;
 mod kubeconfig;
 mod order;
+mod pair;
 mod precedence;
 mod process;
 mod request;
@@ -28,6 +30,7 @@ mod ssh_on_path;
 mod tcp_forward;
 mod tls;
 mod together;
+mod tokens;
 mod transport;
 mod usage;
 
@@ -46,10 +49,12 @@ pub(crate) fn all() -> Outcome<Vec<Rule>> {
     rules.extend(files_refused::all());
     rules.extend(files_whole::all());
     rules.extend(flags::all());
+    rules.extend(golden::all()?);
     rules.extend(help::all());
     rules.extend(issue_session::all());
     rules.extend(kubeconfig::all());
     rules.extend(order::all());
+    rules.extend(pair::all());
     rules.extend(precedence::all());
     rules.extend(process::all());
     rules.extend(request::all());
@@ -63,6 +68,7 @@ pub(crate) fn all() -> Outcome<Vec<Rule>> {
     rules.extend(tcp_forward::all());
     rules.extend(tls::all());
     rules.extend(together::all());
+    rules.extend(tokens::all());
     rules.extend(transport::all());
     rules.extend(usage::all());
     Ok(rules)

@@ -141,7 +141,7 @@ fn audit_appends(family: Family) -> Rule {
             bench.sandbox()?.write(LOG, "{\"time\":\"2026-01-01T00:00:00Z\"}\n", 0o600)?;
             let ready: Outcome<Vec<_>> =
                 (0..20).map(|_| Ok(scene.run(family)?.arg("--reveal-secrets"))).collect();
-            let running: Outcome<Vec<_>> = ready?.into_iter().map(|run| run.spawn()).collect();
+            let running: Outcome<Vec<_>> = ready?.into_iter().map(crate::bench::Run::spawn).collect();
             let mut last = None;
             for run in running? {
                 let ran = run.finish()?;

@@ -66,7 +66,9 @@ pub(crate) fn all() -> Vec<Rule> {
                 let scene = Scene::honest(bench)?;
                 std::fs::remove_file(bench.sandbox()?.bin().join("ssh"))?;
                 bench.sandbox()?.write("bin/ssh", "#!/bin/sh\n", 0o644)?;
-                scene.expect_unsent(&scene.run(Family::Ssh)?.go()?, 2)
+                scene.expect_unsent(&scene.run(Family::Ssh)?.go()?, 2)?;
+                bench.fake_ssh(crate::bench::Ending::Status(0))?;
+                scene.expect_done(&scene.run(Family::Ssh)?.go()?)
             }),
         draft("link_to_a_program").title("a link to a program is a program").check(|bench| {
             let scene = Scene::honest(bench)?;

@@ -122,7 +122,8 @@ pub(crate) fn all() -> Vec<Rule> {
                     let ran = scene.run(FORWARD)?.arg(format!("--local-addr={address}")).go()?;
                     let code = if ran.exit == crate::bench::Exit::Code(1) { 1 } else { 2 };
                     scene.expect_failure(&ran, code)?;
-                    given_back(&scene)
+                    given_back(&scene)?;
+                    scene.run(FORWARD)?.go()?.expect_exit(0)
                 }),
         );
     }
@@ -222,7 +223,7 @@ fn document(bench: &Bench, format: &'static str, read: fn(&Ran) -> Outcome<Value
 fn parallel(bench: &Bench) -> Outcome {
     let scene = Scene::honest(bench)?;
     let ready: Outcome<Vec<_>> = (0..10).map(|_| scene.run(FORWARD)).collect();
-    let running: Outcome<Vec<_>> = ready?.into_iter().map(|run| run.spawn()).collect();
+    let running: Outcome<Vec<_>> = ready?.into_iter().map(crate::bench::Run::spawn).collect();
     for run in running? {
         let ran = run.finish()?;
         ran.expect_exit(0)?;

@@ -4,6 +4,7 @@
 //! ever written, into a temporary directory that goes with it. With one it is kept, so that a client
 //! that trusted it yesterday trusts it today; the server's own certificate is new at every start.
 
+use std::fs::File;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -15,11 +16,13 @@ use rcgen::{
     Issuer, KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, date_time_ymd,
 };
 use tempfile::{NamedTempFile, TempDir};
-use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use tokio_rustls::rustls::pki_types::pem::PemObject as _;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use tokio_rustls::rustls::{self, ServerConfig, crypto::ring};
 
 const CERTIFICATE_FILE: &str = "ca.pem";
 const KEY_FILE: &str = "ca.key";
+const LOCK_FILE: &str = "ca.lock";
 const NAMES: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
 
 /// Long enough not to be a chore, short enough not to be forgotten in a trust store for ever.
@@ -63,8 +66,13 @@ impl DevCa {
         };
         std::fs::create_dir_all(directory)
             .map_err(|source| CaError::File { path: directory.to_owned(), source })?;
+        // Clients read the path wherever they are.
+        let directory = std::path::absolute(directory)
+            .map_err(|source| CaError::File { path: directory.to_owned(), source })?;
         let file = directory.join(CERTIFICATE_FILE);
         let key_file = directory.join(KEY_FILE);
+        // Until it is dropped: two servers that start at once must end up with one CA.
+        let _lock = lock(&directory.join(LOCK_FILE))?;
         if let Some(kept) = Fresh::load(&file, &key_file) {
             return Ok(kept.into_ca(file, None));
         }
@@ -141,6 +149,10 @@ impl Fresh {
             return None;
         }
         let key = KeyPair::from_pem(&document[document.find("-----BEGIN")?..]).ok()?;
+        // A certificate that was put there by hand, or a key that was.
+        if !certifies(&pem, &key) {
+            return None;
+        }
         Some(Self { issuer: Issuer::new(ca_params(), key), pem, expires })
     }
 
@@ -194,6 +206,21 @@ fn set_validity(params: &mut CertificateParams, expires: civil::Date) {
     };
     params.not_before = at(plus_days(today(), -1));
     params.not_after = at(expires);
+}
+
+/// Whether the certificate holds this key. No two keys have bytes in common that long, so its
+/// structure need not be read.
+fn certifies(pem: &str, key: &KeyPair) -> bool {
+    let Ok(certificate) = CertificateDer::from_pem_slice(pem.as_bytes()) else { return false };
+    let public = key.public_key_raw();
+    certificate.windows(public.len()).any(|window| window == public)
+}
+
+fn lock(path: &Path) -> Result<File, CaError> {
+    let wrong = |source| CaError::File { path: path.to_owned(), source };
+    let file = File::options().create(true).append(true).open(path).map_err(wrong)?;
+    file.lock().map_err(wrong)?;
+    Ok(file)
 }
 
 /// Complete or not at all, and readable by its owner only: temporary files are made 0600.

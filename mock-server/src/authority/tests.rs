@@ -258,6 +258,32 @@ fn a_ca_that_ends_soon_or_is_damaged_is_replaced() {
 }
 
 #[test]
+fn a_certificate_of_another_key_is_replaced() {
+    let state = tempfile::tempdir().unwrap();
+    let first = DevCa::create(Some(state.path())).unwrap().pem().to_owned();
+    let stranger = DevCa::create(None).unwrap();
+    std::fs::write(state.path().join("ca.pem"), stranger.pem()).unwrap();
+    let replaced = DevCa::create(Some(state.path())).unwrap().pem().to_owned();
+    assert!(replaced != first && replaced != stranger.pem());
+}
+
+#[test]
+fn servers_that_start_at_once_share_one_ca() {
+    let state = tempfile::tempdir().unwrap();
+    let together = std::sync::Barrier::new(8);
+    let pems: Vec<String> = std::thread::scope(|scope| {
+        let start = || {
+            together.wait();
+            DevCa::create(Some(state.path())).unwrap().pem().to_owned()
+        };
+        let threads: Vec<_> = (0..8).map(|_| scope.spawn(start)).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    let kept = std::fs::read_to_string(state.path().join("ca.pem")).unwrap();
+    assert!(pems.iter().all(|pem| *pem == kept));
+}
+
+#[test]
 fn a_state_directory_that_cannot_be_made_is_named() {
     let state = tempfile::tempdir().unwrap();
     let file = state.path().join("file");

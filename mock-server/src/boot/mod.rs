@@ -4,17 +4,17 @@
 mod embedded;
 pub mod greeting;
 mod ready;
+mod signals;
 
-use std::io;
+use std::io::{self, Read as _};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use ring::digest::{SHA256, digest};
 use ring::rand::{SecureRandom as _, SystemRandom};
-use tokio_rustls::rustls::ServerConfig;
 
 use crate::authority::{CaError, DevCa};
 use crate::namespace::{NamespaceError, Namespaces, Origin, Scene};
@@ -24,10 +24,11 @@ use crate::route::{self, Server};
 use crate::systems::plexsphere::Generation;
 use crate::world::clock::Clock;
 use crate::world::embedded as worlds;
-use crate::world::file::{WorldError, WorldFile};
+use crate::world::file::{MOST_WORLD, WorldError, WorldFile};
 
 pub use embedded::{Builder, MockServer};
 pub use ready::{Ready, write_atomically};
+pub use signals::Signals;
 
 /// How often what is due is done without anybody asking.
 const SWEEP: Duration = Duration::from_millis(500);
@@ -94,10 +95,10 @@ pub enum World {
 /// A server that is bound and complete, and serves nobody yet.
 pub struct Prepared {
     listener: TcpListener,
-    tls: Arc<ServerConfig>,
+    tls: net::Tls,
     server: Arc<Server>,
     /// Kept, because its directory goes when it does.
-    ca: DevCa,
+    ca: Arc<DevCa>,
     pub ready: Ready,
 }
 
@@ -119,33 +120,44 @@ pub fn prepare(config: &Config) -> Result<Prepared, StartError> {
     let bound = listener.local_addr().map_err(|source| StartError::Listen { address, source })?;
     // Keys and signatures take as long as all the rest, so they are made meanwhile.
     let state_dir = config.state_dir.clone();
-    let certificates = std::thread::spawn(move || certificates(state_dir.as_deref()));
-    let site = if config.node { Some(Arc::new(site(config)?)) } else { None };
-    let namespaces = Namespaces::new(Origin {
+    let ca = std::thread::spawn(move || DevCa::create(state_dir.as_deref()));
+    let site = if config.node { site(config).map(Some) } else { Ok(None) };
+    let namespaces = site.and_then(|site| Ok((namespaces(config, site.clone())?, site)));
+    // Waited for whatever came of the world: a thread left to itself would leave its directory.
+    let ca = ca.join().map_err(|_| StartError::Certificates);
+    let ((namespaces, site), ca) = (namespaces?, ca??);
+    let ready = Ready::new(bound, ca.file());
+    let server =
+        Arc::new(Server { namespaces, generation: config.generation, ready: ready.to_json() });
+    let ca = Arc::new(ca);
+    let tls = certificate(Arc::clone(&ca));
+    if let Some(site) = site {
+        // A listener that is slow to end keeps neither the certificate nor its directory.
+        let shared = Arc::downgrade(&tls);
+        site.present(Arc::new(move || shared.upgrade().and_then(|tls| tls())));
+    }
+    Ok(Prepared { listener, tls, server, ca, ready })
+}
+
+fn namespaces(config: &Config, site: Option<Arc<Site>>) -> Result<Namespaces, StartError> {
+    Ok(Namespaces::new(Origin {
         scene: scene(&config.world)?,
         clock: config.clock.map_or_else(Clock::machine, Clock::frozen_at),
         seed: seed(config.seed)?,
         journal: config.journal,
-        site: site.clone(),
-    })?;
-    let (ca, tls) = certificates.join().map_err(|_| StartError::Certificates)??;
-    if let Some(site) = site {
-        site.present(Arc::clone(&tls));
-    }
-    let ready = Ready::new(bound, ca.file());
-    let server =
-        Arc::new(Server { namespaces, generation: config.generation, ready: ready.to_json() });
-    Ok(Prepared { listener, tls, server, ca, ready })
+        site,
+    })?)
 }
 
 /// Where runs are to be alike by their seed, host keys follow from it like everything else.
-fn site(config: &Config) -> Result<Site, StartError> {
+fn site(config: &Config) -> Result<Arc<Site>, StartError> {
     match &config.state_dir {
         Some(directory) if config.seed.is_none() => {
             let place = directory.display().to_string();
-            Site::kept_in(directory).map_err(|source| StartError::File { place, source })
+            let site = Site::kept_in(directory);
+            site.map(Arc::new).map_err(|source| StartError::File { place, source })
         }
-        _ => Ok(Site::default()),
+        _ => Ok(Arc::default()),
     }
 }
 
@@ -155,7 +167,7 @@ fn scene(world: &World) -> Result<Scene, StartError> {
         World::Named(name) => match worlds::find(name) {
             Some(file) => (format!("world {name}"), file),
             None => {
-                let text = std::fs::read_to_string(name)
+                let text = read_bounded(Path::new(name))
                     .map_err(|source| StartError::File { place: name.clone(), source })?;
                 (name.clone(), WorldFile::parse(&text))
             }
@@ -164,11 +176,20 @@ fn scene(world: &World) -> Result<Scene, StartError> {
     file.and_then(Scene::prepare).map_err(|source| StartError::World { place, source })
 }
 
-/// The authority, and what the server presents in its name.
-fn certificates(state_dir: Option<&Path>) -> Result<(DevCa, Arc<ServerConfig>), CaError> {
-    let ca = DevCa::create(state_dir)?;
-    let tls = ca.server_config()?;
-    Ok((ca, tls))
+/// A device has no end.
+fn read_bounded(path: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    std::fs::File::open(path)?.take(MOST_WORLD + 1).read_to_string(&mut text)?;
+    if text.len() as u64 > MOST_WORLD {
+        return Err(io::Error::other("larger than a world can be, which is 1 MiB"));
+    }
+    Ok(text)
+}
+
+/// What the server presents. It is made when somebody first speaks TLS, not while the start waits.
+fn certificate(ca: Arc<DevCa>) -> net::Tls {
+    let made = OnceLock::new();
+    Arc::new(move || made.get_or_init(|| ca.server_config().ok()).clone())
 }
 
 /// A number makes runs alike; without one, no two are.

@@ -15,11 +15,11 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use serde_json::json;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::ServerConfig;
 
 use super::meter::{Meter, Metered, Totals};
 use super::{Activity, EndReason, Ended, Event, Redeemer, end_of, porch};
 use crate::cluster::{Call, Caller, Clock, Cluster, RequestInfo};
+use crate::net::Tls;
 
 /// kubectl opens a handful; a session is not a service.
 const MAX_VISITS: usize = 64;
@@ -39,7 +39,7 @@ pub struct Door {
     pub caller: Caller,
     pub clock: Clock,
     pub backend: Backend,
-    pub tls: Arc<ServerConfig>,
+    pub tls: Tls,
     pub redeemer: Arc<dyn Redeemer>,
     pub activity: Arc<dyn Activity>,
     pub ended: Ended,
@@ -58,7 +58,8 @@ impl Door {
 
     async fn visit(self: Arc<Self>, number: u64, stream: TcpStream, totals: Arc<Totals>) {
         let mut ended = self.ended.clone();
-        let tls = TlsAcceptor::from(Arc::clone(&self.tls));
+        let Some(tls) = (self.tls)() else { return };
+        let tls = TlsAcceptor::from(tls);
         let stream = tokio::select! {
             accepted = tokio::time::timeout(PATIENCE, tls.accept(stream)) => match accepted {
                 Ok(Ok(stream)) => stream,

@@ -22,6 +22,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use super::script::{self, Script};
+use super::serve::Tls;
 
 /// A client that connects owes its first byte, its handshake and each request's headers within this.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -66,7 +67,7 @@ impl Transport for TlsStream<TcpStream> {
 pub(super) async fn run<H, F>(
     stream: TcpStream,
     address: SocketAddr,
-    tls: TlsAcceptor,
+    tls: Tls,
     handler: Arc<H>,
     mut phases: watch::Receiver<Phase>,
 ) where
@@ -91,8 +92,9 @@ pub(super) async fn run<H, F>(
     if !is_tls {
         return serve(stream, Peer { address, tls: false }, handler, phases).await;
     }
+    let Some(config) = tls() else { return };
     let accepted = tokio::select! {
-        accepted = tokio::time::timeout(PATIENCE, tls.accept(stream)) => accepted,
+        accepted = tokio::time::timeout(PATIENCE, TlsAcceptor::from(config).accept(stream)) => accepted,
         _ = phases.wait_for(|phase| *phase == Phase::Ended) => return,
     };
     if let Ok(Ok(stream)) = accepted {

@@ -14,4 +14,4 @@ mod tests;
 
 pub use connection::Peer;
 pub use script::{Script, Step};
-pub use serve::serve;
+pub use serve::{Tls, serve};

@@ -12,7 +12,6 @@ use hyper::Request;
 use hyper::body::Incoming;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
-use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 
 use super::connection::{self, Peer, Phase};
@@ -27,18 +26,21 @@ const DRAIN: Duration = Duration::from_secs(5);
 /// again at once would fail again and burn the processor meanwhile.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
+/// What the server presents over TLS, or `None` when there is nothing to present. Asked at each
+/// handshake, so that a server nobody greets over TLS need not have made a certificate.
+pub type Tls = Arc<dyn Fn() -> Option<Arc<ServerConfig>> + Send + Sync>;
+
 /// Serves http and https on `listener` until `shutdown` completes, then stops accepting, lets the
 /// answers under way finish within a bound, and returns.
 pub async fn serve<H, F>(
     listener: TcpListener,
-    tls: Arc<ServerConfig>,
+    tls: Tls,
     handler: H,
     shutdown: impl Future<Output = ()>,
 ) where
     H: Fn(Request<Incoming>, Peer) -> F + Send + Sync + 'static,
     F: Future<Output = Response<Body>> + Send + 'static,
 {
-    let tls = TlsAcceptor::from(tls);
     let handler = Arc::new(handler);
     let permits = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     let (phase, phases) = watch::channel(Phase::Serving);
@@ -54,7 +56,7 @@ pub async fn serve<H, F>(
         };
         let Some((stream, address, permit)) = accepted else { continue };
         let (tls, handler, phases, alive) =
-            (tls.clone(), Arc::clone(&handler), phases.clone(), alive.clone());
+            (Arc::clone(&tls), Arc::clone(&handler), phases.clone(), alive.clone());
         tokio::spawn(async move {
             connection::run(stream, address, tls, handler, phases).await;
             drop((permit, alive));

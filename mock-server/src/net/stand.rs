@@ -42,7 +42,10 @@ impl Stand {
         let (stop, stopped) = oneshot::channel::<()>();
         let tls = ca.server_config().unwrap();
         let serving = tokio::spawn(async move {
-            super::serve(listener, tls, handler, async { drop(stopped.await) }).await;
+            super::serve(listener, Arc::new(move || Some(Arc::clone(&tls))), handler, async {
+                drop(stopped.await);
+            })
+            .await;
         });
         let mut roots = RootCertStore::empty();
         roots.add(CertificateDer::from_pem_slice(ca.pem().as_bytes()).unwrap()).unwrap();

@@ -3,16 +3,17 @@
 
 use std::io;
 use std::path::Path;
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 
 use ring::rand::{SecureRandom as _, SystemRandom};
-use tokio_rustls::rustls::ServerConfig;
+
+use crate::net::Tls;
 
 const HOST_SEED_FILE: &str = "ssh_host.seed";
 
 #[derive(Default)]
 pub struct Site {
-    tls: OnceLock<Arc<ServerConfig>>,
+    tls: OnceLock<Tls>,
     host_seed: Option<[u8; 32]>,
 }
 
@@ -43,13 +44,13 @@ impl Site {
         Ok(Self { tls: OnceLock::new(), host_seed: Some(seed) })
     }
 
-    /// The certificate is made while the world is read, and comes later.
-    pub fn present(&self, tls: Arc<ServerConfig>) {
+    /// The certificate's authority is made while the world is read, and comes later.
+    pub fn present(&self, tls: Tls) {
         // A second one would be the same.
         let _ = self.tls.set(tls);
     }
 
-    pub fn tls(&self) -> Option<Arc<ServerConfig>> {
+    pub fn tls(&self) -> Option<Tls> {
         self.tls.get().cloned()
     }
 

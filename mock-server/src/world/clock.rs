@@ -5,6 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use jiff::{SignedDuration, Timestamp};
+use serde::Deserialize;
 
 /// A clock runs on from `base` unless it is frozen there.
 #[derive(Debug)]
@@ -24,6 +25,16 @@ enum Base {
     Machine(SignedDuration),
     /// Was this time at that moment; immune to the machine's clock being set.
     At(Timestamp, Instant),
+}
+
+/// How a clock is to be moved: to a time, from there by whole seconds in either direction, and
+/// frozen there or running on.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Change {
+    pub set: Option<Timestamp>,
+    pub advance_seconds: Option<i64>,
+    pub freeze: Option<bool>,
 }
 
 impl State {
@@ -67,24 +78,16 @@ impl Clock {
         self.lock().frozen
     }
 
-    /// Jumps to `time`, and stays there if the clock is frozen.
-    pub fn set(&self, time: Timestamp) {
-        self.lock().base = Base::At(time, Instant::now());
-    }
-
-    /// Moves by whole seconds, in either direction; `None` when that leaves the calendar.
-    pub fn advance(&self, seconds: i64) -> Option<Timestamp> {
+    /// All of a move or nothing of it; `None` when it leads out of the calendar. Freezing or
+    /// thawing alone makes time neither jump nor catch up.
+    pub fn change(&self, change: &Change) -> Option<Timestamp> {
         let mut state = self.lock();
-        let time = state.now().checked_add(SignedDuration::from_secs(seconds)).ok()?;
+        let from = change.set.unwrap_or_else(|| state.now());
+        let step = SignedDuration::from_secs(change.advance_seconds.unwrap_or(0));
+        let time = from.checked_add(step).ok()?;
         state.base = Base::At(time, Instant::now());
+        state.frozen = change.freeze.unwrap_or(state.frozen);
         Some(time)
-    }
-
-    /// Freezes or thaws; time neither jumps nor is made up for.
-    pub fn freeze(&self, frozen: bool) {
-        let mut state = self.lock();
-        state.base = Base::At(state.now(), Instant::now());
-        state.frozen = frozen;
     }
 
     /// A clock of its own that shows what this one was started with.
@@ -101,38 +104,45 @@ mod tests {
         "2026-06-01T12:00:00Z".parse().unwrap()
     }
 
+    fn by(seconds: i64) -> Change {
+        Change { advance_seconds: Some(seconds), ..Change::default() }
+    }
+
     #[test]
     fn a_frozen_clock_stands_still_and_moves_when_told() {
         let clock = Clock::frozen_at(noon());
         assert_eq!(clock.now(), noon());
         assert_eq!(clock.now(), noon());
-        clock.advance(90);
+        clock.change(&by(90));
         assert_eq!(clock.now().to_string(), "2026-06-01T12:01:30Z");
-        clock.advance(-30);
+        clock.change(&by(-30));
         assert_eq!(clock.now().to_string(), "2026-06-01T12:01:00Z");
     }
 
     #[test]
     fn a_thawed_clock_runs_on_from_where_it_stood() {
         let clock = Clock::frozen_at(noon());
-        clock.freeze(false);
+        clock.change(&Change { freeze: Some(false), ..Change::default() });
         assert!(!clock.is_frozen());
         assert!(clock.now() >= noon());
         assert!(clock.now() < noon() + SignedDuration::from_secs(60));
     }
 
     #[test]
-    fn a_step_beyond_the_calendar_is_refused() {
+    fn a_step_beyond_the_calendar_is_refused_whole() {
         let clock = Clock::frozen_at(noon());
-        assert_eq!(clock.advance(i64::MAX), None);
+        assert_eq!(clock.change(&by(i64::MAX)), None);
+        let set = Some("2027-01-01T00:00:00Z".parse().unwrap());
+        assert_eq!(clock.change(&Change { set, freeze: Some(false), ..by(i64::MAX) }), None);
         assert_eq!(clock.now(), noon());
+        assert!(clock.is_frozen());
     }
 
     #[test]
     fn a_fork_is_independent() {
         let clock = Clock::frozen_at(noon());
         let fork = clock.fork();
-        fork.advance(60);
+        fork.change(&by(60));
         assert_eq!(clock.now(), noon());
     }
 }

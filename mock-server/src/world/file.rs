@@ -319,6 +319,9 @@ impl Default for Retention {
     }
 }
 
+/// Worlds are written by hand; a megabyte of one is a mistake.
+pub const MOST_WORLD: u64 = 1024 * 1024;
+
 #[derive(Debug, thiserror::Error)]
 pub enum WorldError {
     #[error("{0}")]

@@ -2,6 +2,7 @@
 //! seed and clock hand out the same ids in the same order.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use jiff::Timestamp;
 use ring::digest::{SHA256, digest};
@@ -9,17 +10,55 @@ use uuid::Uuid;
 
 const CROCKFORD: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
+/// A clock seen this much earlier was set back, by whoever wanted ids of that time. Less is two
+/// requests that read the clock in one order and came here in the other.
+const SET_BACK_MILLIS: u64 = 60_000;
+
+/// What the forty-eight bits of a moment hold.
+const MILLIS_MOST: u64 = 0xffff_ffff_ffff;
+
+/// What the twelve bits after the version can count to.
+const COUNTER_MOST: u16 = 0x0fff;
+
 #[derive(Debug)]
 pub struct Ids {
     seed: [u8; 32],
     stretch: u64,
     drawn: AtomicU64,
+    latest: Mutex<Latest>,
+}
+
+/// Where the growing ids stand.
+#[derive(Debug, Default)]
+struct Latest {
+    /// The clock's reading, which the id's own moment may be ahead of.
+    clock: u64,
+    millis: u64,
+    counter: u16,
+}
+
+impl Latest {
+    /// The moment and the counter of the next id, larger than those of the one before: RFC 9562,
+    /// section 6.2, method 1. A millisecond whose counter is used up borrows from the next.
+    fn follow(&mut self, clock: u64, fresh: u16) -> (u64, u16) {
+        let set_back = clock.saturating_add(SET_BACK_MILLIS) < self.clock;
+        if set_back || clock > self.millis {
+            // The upper half stays free to be counted through.
+            (self.millis, self.counter) = (clock, fresh & (COUNTER_MOST >> 1));
+        } else if self.counter < COUNTER_MOST {
+            self.counter += 1;
+        } else {
+            (self.millis, self.counter) = (self.millis + 1, fresh & (COUNTER_MOST >> 1));
+        }
+        self.clock = if set_back { clock } else { self.clock.max(clock) };
+        (self.millis, self.counter)
+    }
 }
 
 impl Ids {
     /// `stretch` counts the worlds a namespace has seen; each has a seed of its own.
     pub fn new(seed: [u8; 32], stretch: u64) -> Self {
-        Self { seed, stretch, drawn: AtomicU64::new(0) }
+        Self { seed, stretch, drawn: AtomicU64::new(0), latest: Mutex::default() }
     }
 
     pub fn stretch(&self) -> u64 {
@@ -45,9 +84,19 @@ impl Ids {
         out
     }
 
-    /// A UUIDv7, as session ids (and so the `jti` of tokens) are.
+    /// A UUIDv7, as session ids (and so the `jti` of tokens) are: larger than the one before,
+    /// within a millisecond too.
     pub fn uuid(&self, now: Timestamp) -> Uuid {
-        uuid::Builder::from_unix_timestamp_millis(unix_millis(now), &self.draw()).into_uuid()
+        let mut tail = self.draw();
+        let fresh = u16::from_be_bytes([tail[0], tail[1]]);
+        let (millis, counter) = self
+            .latest
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .follow(unix_millis(now), fresh);
+        // The builder writes the version over the upper four of these sixteen bits.
+        tail[..2].copy_from_slice(&counter.to_be_bytes());
+        uuid::Builder::from_unix_timestamp_millis(millis & MILLIS_MOST, &tail).into_uuid()
     }
 
     /// Twenty-six characters in the shape of a ULID, for tying an answer to a log line.
@@ -64,7 +113,7 @@ impl Ids {
 
 /// Before 1970 there is no UUIDv7; a clock set there counts as the first moment.
 fn unix_millis(now: Timestamp) -> u64 {
-    u64::try_from(now.as_millisecond()).unwrap_or(0) & 0xffff_ffff_ffff
+    u64::try_from(now.as_millisecond()).unwrap_or(0) & MILLIS_MOST
 }
 
 #[cfg(test)]
@@ -80,6 +129,32 @@ mod tests {
         assert_ne!(id, one.uuid(now));
         assert_eq!(id.get_version_num(), 7);
         assert_eq!(id.get_timestamp().unwrap().to_unix(), (1_780_315_200, 500_000_000));
+    }
+
+    #[test]
+    fn ids_grow_at_one_moment_and_when_requests_overtake_each_other() {
+        let noon: Timestamp = "2026-06-01T12:00:00Z".parse().unwrap();
+        let ids = Ids::new([3; 32], 0);
+        let mut latest = Uuid::nil();
+        for n in 0..20_000_i64 {
+            let jitter = jiff::SignedDuration::from_millis(n / 1_000 - n % 3);
+            let id = ids.uuid(noon + jitter);
+            assert!(id > latest, "{id} after {latest}");
+            assert_eq!((id.get_version_num(), id.get_variant()), (7, uuid::Variant::RFC4122));
+            latest = id;
+        }
+        let (seconds, nanos) = latest.get_timestamp().unwrap().to_unix();
+        assert!(seconds == 1_780_315_200 && nanos < 100_000_000, "the moment runs not far ahead");
+    }
+
+    #[test]
+    fn a_clock_set_back_is_followed() {
+        let noon: Timestamp = "2026-06-01T12:00:00Z".parse().unwrap();
+        let ids = Ids::new([3; 32], 0);
+        let first = ids.uuid(noon);
+        let second = ids.uuid(noon - jiff::SignedDuration::from_hours(1));
+        assert_eq!(second.get_timestamp().unwrap().to_unix(), (1_780_311_600, 0));
+        assert_ne!(ids.uuid(noon), first);
     }
 
     #[test]

@@ -138,6 +138,8 @@ fn unknown_controls_and_methods_are_refused() {
     assert_eq!(client.get("/__mock/nothing").verdict(), "404 not_found");
     let answer = client.send("DELETE", "/__mock/clock", None);
     assert_eq!(answer.verdict(), "405 method_not_allowed");
-    assert_eq!(answer.header("allow"), Some("GET, PUT"));
+    assert_eq!(answer.header("allow"), Some("GET, HEAD, PUT"));
     assert_eq!(client.get("/__mock/ready").json()["http"], server.http_url());
+    let head = client.send("HEAD", "/__mock/ready", None);
+    assert_eq!((head.status, head.text.as_str()), (200, ""));
 }

@@ -1,6 +1,6 @@
 //! The binary: its ready line, its files, its end, its exit codes.
 
-use std::io::{BufRead as _, BufReader, Read as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::Arc;
@@ -29,7 +29,10 @@ struct Running {
 
 impl Running {
     fn start(args: &[&str]) -> Self {
-        let mut child = binary().args(["--port", "0"]).args(args).spawn().unwrap();
+        Self::of(binary().args(["--port", "0"]).args(args).spawn().unwrap())
+    }
+
+    fn of(mut child: Child) -> Self {
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         let mut line = String::new();
         stdout.read_line(&mut line).unwrap();
@@ -40,10 +43,14 @@ impl Running {
         self.ready[key].as_str().unwrap()
     }
 
-    /// Asks it to stop; what else it said, and how it ended.
-    fn stop(mut self, signal: &str) -> (String, Option<i32>) {
+    fn signal(&self, signal: &str) {
         let pid = self.child.id().to_string();
         assert!(Command::new("kill").args([signal, &pid]).status().unwrap().success());
+    }
+
+    /// Asks it to stop; what else it said, and how it ended.
+    fn stop(mut self, signal: &str) -> (String, Option<i32>) {
+        self.signal(signal);
         let mut rest = String::new();
         self.stdout.read_to_string(&mut rest).unwrap();
         (rest, self.child.wait().unwrap().code())
@@ -84,15 +91,55 @@ fn the_ready_line_is_all_there_is_and_true() {
 }
 
 #[test]
-fn an_interrupt_ends_it_well_too() {
-    assert_eq!(Running::start(&[]).stop("-INT").1, Some(0));
+fn an_interrupt_and_a_closed_terminal_end_it_well_too() {
+    for signal in ["-INT", "-HUP"] {
+        let server = Running::start(&[]);
+        let ca = server.text("ca_file").to_owned();
+        assert_eq!(server.stop(signal).1, Some(0), "{signal}");
+        assert!(!Path::new(&ca).exists(), "{signal}");
+    }
+}
+
+#[test]
+fn asked_twice_it_waits_for_nobody() {
+    let server = Running::start(&[]);
+    let address = server.text("http").strip_prefix("http://").unwrap().to_owned();
+    let ca = server.text("ca_file").to_owned();
+    // A request whose body does not come is under way until the server's patience ends.
+    let mut slow = std::net::TcpStream::connect(&address).unwrap();
+    let head = "POST /v1/authz/check HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\n\
+                content-length: 9\r\n\r\n";
+    slow.write_all(head.as_bytes()).unwrap();
+    slow.read_exact(&mut [0; 12]).unwrap();
+    let asked = std::time::Instant::now();
+    server.signal("-INT");
+    while std::net::TcpStream::connect(&address).is_ok() {
+        std::thread::yield_now();
+    }
+    assert_eq!(server.stop("-INT").1, Some(0));
+    assert!(asked.elapsed() < std::time::Duration::from_secs(4), "it waited all the same");
+    assert!(!Path::new(&ca).exists());
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn nohup_lets_it_outlive_its_terminal() {
+    let mut nohup = Command::new("nohup");
+    nohup.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    nohup.args([env!("CARGO_BIN_EXE_mock-server"), "--port", "0"]);
+    let server = Running::of(nohup.spawn().unwrap());
+    server.signal("-HUP");
+    assert_eq!(Client::new(server.text("http")).get("/v1/version").status, 200);
+    assert_eq!(server.stop("-TERM").1, Some(0));
 }
 
 #[test]
 fn a_state_directory_keeps_the_certificate() {
     let kept = tempfile::tempdir().unwrap();
     let dir = kept.path().to_str().unwrap();
-    let first = Running::start(&["--state-dir", dir]);
+    let below = binary().args(["--port", "0", "--state-dir", "."]).current_dir(dir).spawn();
+    let first = Running::of(below.unwrap());
+    assert!(Path::new(first.text("ca_file")).is_absolute());
     let pem = std::fs::read_to_string(first.text("ca_file")).unwrap();
     first.stop("-TERM");
     let second = Running::start(&["--state-dir", dir]);
@@ -165,6 +212,18 @@ fn failures_are_one_and_usage_is_two() {
     assert_eq!(output.status.code(), Some(1));
     assert!(message.contains("world.yaml") && message.contains("surplus"), "{message}");
     assert_eq!(run(&["--world", "no-such-file.yaml"]).status.code(), Some(1));
+    // The certificate is made meanwhile, and must not outlast a start that failed.
+    let temporary = tempfile::tempdir().unwrap();
+    for _ in 0..32 {
+        let mut failing = binary();
+        failing.args(["--port", "0", "--world", world.to_str().unwrap()]);
+        failing.env("TMPDIR", temporary.path()).output().unwrap();
+    }
+    assert_eq!(std::fs::read_dir(temporary.path()).unwrap().count(), 0);
+    std::fs::File::create(&world).unwrap().set_len(2 << 20).unwrap();
+    let output = run(&["--port", "0", "--world", world.to_str().unwrap()]);
+    let message = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.code() == Some(1) && message.contains("1 MiB"), "{message}");
 
     for wrong in [
         &["--port", "70000"][..],

@@ -143,19 +143,50 @@ fn usage_errors_send_nothing() {
     sandbox.fake_ssh("#!/bin/sh\nexit 0\n");
     let server = Server::start(vec![Play::HangUp]);
     for (command, args) in cases {
-        let mut plexctl = sandbox.plexctl();
-        plexctl.env("PLEXSPHERE_URL", &server.url).arg(command).args(id).args(args);
         // Without a credential too: a wrong command line is judged first.
-        for plexctl in [&mut plexctl, &mut sandbox.plexctl()] {
-            plexctl.env_remove("PLEXSPHERE_TOKEN").env("PLEXSPHERE_URL", &server.url);
+        for token in [Some(OPERATOR), None] {
+            let mut plexctl = sandbox.plexctl();
+            plexctl.env("PLEXSPHERE_URL", &server.url).arg(command).args(id).args(args);
+            if token.is_none() {
+                plexctl.env_remove("PLEXSPHERE_TOKEN");
+            }
+            assert_usage(&plexctl.output().unwrap());
         }
-        let output = plexctl.output().unwrap();
-        assert_eq!(output.status.code(), Some(2), "{command} {args:?}");
-        assert!(output.stdout.is_empty());
-        let stderr = String::from_utf8(output.stderr).unwrap();
-        assert!(stderr.starts_with("plexctl: usage: "), "{stderr}");
     }
     assert_eq!(server.requests().len(), 0);
+}
+
+fn assert_usage(output: &std::process::Output) {
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{stderr}");
+    assert!(output.stdout.is_empty());
+    assert!(stderr.starts_with("plexctl: usage: "), "{stderr}");
+}
+
+#[test]
+fn a_variable_that_cannot_be_read_leaves_the_choice_to_nothing_else() {
+    use std::os::unix::ffi::OsStrExt;
+    use std::os::unix::fs::PermissionsExt;
+    let sandbox = Sandbox::new();
+    let server = Server::start(vec![Play::issued("k8s", "127.0.0.1:6443")]);
+    let directory = sandbox.home().join(".config/plexctl");
+    std::fs::create_dir_all(&directory).unwrap();
+    let config = format!(
+        r#"{{"default_profile":"p","profiles":{{"p":{{"server":"{}","token":"{OPERATOR}"}}}}}}"#,
+        server.url
+    );
+    let file = directory.join("config.json");
+    std::fs::write(&file, config).unwrap();
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
+    for name in ["PLEXSPHERE_URL", "PLEXSPHERE_PROFILE"] {
+        let mut plexctl = sandbox.plexctl();
+        plexctl.args(line("kubeconfig")).env(name, std::ffi::OsStr::from_bytes(b"\xff"));
+        assert_usage(&plexctl.output().unwrap());
+    }
+    assert_eq!(server.requests().len(), 0);
+    let mut plexctl = sandbox.plexctl();
+    assert_eq!(plexctl.args(line("kubeconfig")).output().unwrap().status.code(), Some(0));
+    assert_eq!(server.requests().len(), 1);
 }
 
 #[test]

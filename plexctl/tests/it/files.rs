@@ -139,6 +139,28 @@ fn a_full_disk_is_1_and_the_session_is_revoked() {
 }
 
 #[test]
+fn a_limit_on_file_sizes_is_a_full_disk() {
+    let sandbox = Sandbox::new();
+    let server = server();
+    fs::write(sandbox.work().join("k"), "old").unwrap();
+    let plexctl = format!("'{}' {}", env!("CARGO_BIN_EXE_plexctl"), line("kubeconfig").join(" "));
+    let output = Command::new("/bin/sh")
+        .args(["-c", &format!("ulimit -f 0 && exec {plexctl} --output-file k")])
+        .env_clear()
+        .env("PLEXSPHERE_URL", &server.url)
+        .env("PLEXSPHERE_TOKEN", "psk_x")
+        .current_dir(sandbox.work())
+        .output()
+        .unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    assert!(stderr.starts_with("plexctl: output file: k: "), "{stderr}");
+    assert_eq!((server.issues(), server.revokes()), (1, 1));
+    assert_eq!(names(&sandbox.work()), ["k"]);
+    assert_eq!(fs::read_to_string(sandbox.work().join("k")).unwrap(), "old");
+}
+
+#[test]
 fn a_reader_that_left_is_no_failure() {
     let sandbox = Sandbox::new();
     let server = server();

@@ -181,6 +181,20 @@ pub(crate) fn prepare(
 }
 
 impl Prepared {
+    /// The status line and the header fields, as they go out.
+    pub(crate) fn head(&self) -> &[u8] {
+        &self.head
+    }
+
+    /// The body as it goes out; of an endless one, what is repeated.
+    pub(crate) fn body(&self) -> &[u8] {
+        self.endless.as_deref().unwrap_or(&self.body)
+    }
+
+    pub(crate) fn is_endless(&self) -> bool {
+        self.endless.is_some()
+    }
+
     /// Sends it. An `Err` means the client went away first, which is the client's right.
     pub(crate) fn play(&self, stream: &mut Stream) -> io::Result<After> {
         let wire = self.answer.wire.clone().unwrap_or_default();

@@ -3,6 +3,7 @@
 mod authz;
 mod bodies;
 mod budget;
+mod control;
 mod determinism;
 mod directory;
 mod examples;
@@ -11,15 +12,19 @@ mod generations;
 mod idempotency;
 mod installation;
 mod issue;
+mod journal;
 mod lifetime;
 mod list;
 mod list_refusals;
 mod namespaces;
 mod operation;
 mod operations;
+mod process;
 mod relations;
 mod revoke;
+mod service;
 mod token;
+mod wire;
 
 use std::borrow::Cow;
 
@@ -35,6 +40,7 @@ pub(crate) fn all() -> Outcome<Vec<Rule>> {
     rules.extend(authz::all());
     rules.extend(bodies::all());
     rules.extend(budget::all());
+    rules.extend(control::all());
     rules.extend(determinism::all());
     rules.extend(directory::all());
     rules.extend(examples::all()?);
@@ -42,14 +48,18 @@ pub(crate) fn all() -> Outcome<Vec<Rule>> {
     rules.extend(generations::all());
     rules.extend(idempotency::all());
     rules.extend(issue::all());
+    rules.extend(journal::all());
     rules.extend(lifetime::all());
     rules.extend(list::all());
     rules.extend(list_refusals::all());
     rules.extend(namespaces::all());
     rules.extend(operations::all());
+    rules.extend(process::all());
     rules.extend(relations::all());
     rules.extend(revoke::all());
+    rules.extend(service::all());
     rules.extend(token::all());
+    rules.extend(wire::all());
     Ok(rules)
 }
 

@@ -149,7 +149,7 @@ fn times(bench: &Bench) -> Outcome {
     let claims = parse(&issued)?.claims;
     let moment = |value: &Value| {
         let parsed = value.as_str().unwrap_or_default().parse::<jiff::Timestamp>();
-        json!(parsed.map(|moment| moment.as_second()).unwrap_or_default())
+        json!(parsed.map(jiff::Timestamp::as_second).unwrap_or_default())
     };
     expect_eq("iat", &moment(&issued["session"]["issued_at"]), &claims["iat"])?;
     expect_eq("nbf", &claims["iat"], &claims["nbf"])?;

@@ -43,6 +43,8 @@ fn render(generation: Generation) -> Option<String> {
     let patch = document.pointer(&format!("/x-generations/{}/patch", generation.name()))?.clone();
     let patch: json_patch::Patch = serde_json::from_value(patch).ok()?;
     json_patch::patch(&mut document, &patch).ok()?;
+    // What is left describes one generation; how the others differ is no part of it.
+    document.as_object_mut()?.remove("x-generations");
     serde_json::to_string(&document).ok()
 }
 
@@ -55,6 +57,7 @@ mod tests {
         for generation in [Generation::June, Generation::July, Generation::August] {
             let document: Value = serde_json::from_str(&render(generation).unwrap()).unwrap();
             assert_eq!(document["info"]["version"], generation.name());
+            assert_eq!(document.get("x-generations"), None);
         }
     }
 }

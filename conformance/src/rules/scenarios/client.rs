@@ -1,40 +1,14 @@
 //! What each command does when it meets a scenario: a rule for every file of `fixtures/scenarios`
 //! and every command, played by the referee.
 
-use super::scene::Scene;
+use super::source_of;
 use crate::bench::referee::{Expectation, Stdout};
 use crate::bench::{Bench, Canary, Ending, Family, Ran, Scenario};
-use crate::rule::{Claim, Level, Need, Rule, Side, Source};
+use crate::rule::{Claim, Level, Need, Rule, Side};
+use crate::rules::scene::Scene;
 use crate::verdict::{Outcome, broken, expect, fail};
 
-pub(crate) fn all() -> Outcome<Vec<Rule>> {
-    let mut rules = Vec::new();
-    for name in Scenario::names() {
-        let scenario = Scenario::load(&name)?;
-        for family in Family::ALL {
-            rules.push(rule(&scenario, family)?);
-        }
-    }
-    Ok(rules)
-}
-
-/// The level and the source of what is expected: the page of the command where it is cited, else
-/// the first page cited. What only a decision of ours demands is no MUST.
-pub(super) fn source_of(scenario: &Scenario, family: Option<Family>) -> Outcome<(Level, Source)> {
-    let cites = |page: &str| scenario.source.iter().find(|source| source.page == page);
-    let own = family.and_then(|family| cites(&format!("plexctl {}", family.name())));
-    let Some(cited) = own.or_else(|| scenario.source.first()) else {
-        return broken(format!("the scenario {} names no source", scenario.name));
-    };
-    let (level, page) = if cited.page.starts_with("plexctl ") {
-        (Level::Must, format!("{} page", cited.page))
-    } else {
-        (Level::Should, cited.page.clone())
-    };
-    Ok((level, Source { page: page.into(), fact: cited.fact.clone().into() }))
-}
-
-fn rule(scenario: &Scenario, family: Family) -> Outcome<Rule> {
+pub(super) fn rule(scenario: &Scenario, family: Family) -> Outcome<Rule> {
     let Some(expected) = scenario.expect.get(family.name()).cloned() else {
         return broken(format!("{} expects nothing of {}", scenario.name, family.name()));
     };

@@ -1,0 +1,65 @@
+//! What each subcommand does. Everything is written to the stream that `main` hands in.
+
+mod docs;
+mod doctor;
+mod list;
+mod run;
+
+use std::fmt;
+use std::io::Write;
+
+use crate::catalogue;
+use crate::cli::{Choice, Cli, Command, Level};
+use crate::exit::Ending;
+use crate::rule::{self, Rule};
+use crate::verdict::Reason;
+
+/// Runs the subcommand; `Err` is the harness's own failure or a usage mistake.
+pub fn dispatch(cli: Cli, out: &mut dyn Write) -> Result<Ending, Trouble> {
+    match cli.command {
+        Command::Run(args) => run::run(&args, out),
+        Command::List(args) => list::list(&args, out),
+        Command::Explain { rule, output } => list::explain(&rule, output, out),
+        Command::Docs { check, dir } => docs::docs(&dir, check, out),
+        Command::Doctor(subjects) => doctor::doctor(&subjects, out),
+    }
+}
+
+/// Why a subcommand could not do its work.
+#[derive(Debug)]
+pub enum Trouble {
+    Usage(String),
+    Harness(String),
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Usage(why) | Self::Harness(why) => f.write_str(why),
+        }
+    }
+}
+
+impl From<Reason> for Trouble {
+    fn from(reason: Reason) -> Self {
+        match reason {
+            Reason::Failure(failure) => Self::Harness(failure.to_string()),
+            Reason::Skip(why) | Reason::Broken(why) => Self::Harness(why),
+        }
+    }
+}
+
+impl From<std::io::Error> for Trouble {
+    fn from(error: std::io::Error) -> Self {
+        Self::Harness(error.to_string())
+    }
+}
+
+fn choose<'r>(all: &'r [Rule], choice: &Choice) -> Result<Vec<&'r Rule>, Trouble> {
+    let mut rules = catalogue::matching(all, &choice.rules)
+        .map_err(|error| Trouble::Usage(format!("--rule: {error}")))?;
+    if choice.level == Level::Must {
+        rules.retain(|rule| rule.level == rule::Level::Must);
+    }
+    Ok(rules)
+}

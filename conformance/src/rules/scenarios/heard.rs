@@ -1,0 +1,144 @@
+//! What a server sends over one connection, byte by byte, and how the connection ends.
+
+use std::io::{ErrorKind, Read};
+use std::time::{Duration, Instant};
+
+use flate2::read::MultiGzDecoder;
+
+use crate::verdict::{Outcome, fail};
+
+/// How the listening ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
+    /// In good order.
+    Closed,
+    /// By a reset.
+    Reset,
+    /// Nothing came for as long as the connection waits.
+    Silent,
+    /// We have heard as much as we wanted.
+    Enough,
+}
+
+#[derive(Debug)]
+pub(super) struct Heard {
+    pub(super) bytes: Vec<u8>,
+    pub(super) end: End,
+    /// From the start of listening to the first byte.
+    pub(super) silence: Option<Duration>,
+    pub(super) took: Duration,
+}
+
+/// Listens until the end, or until `enough` bytes have come.
+pub(super) fn listen(connection: &mut dyn Read, enough: usize) -> Heard {
+    let started = Instant::now();
+    let mut bytes = Vec::new();
+    let mut silence = None;
+    let mut chunk = vec![0_u8; 64 * 1024];
+    let end = loop {
+        if bytes.len() >= enough {
+            break End::Enough;
+        }
+        match connection.read(&mut chunk) {
+            Ok(0) => break End::Closed,
+            Ok(read) => {
+                silence.get_or_insert_with(|| started.elapsed());
+                bytes.extend_from_slice(&chunk[..read]);
+            }
+            Err(error) => match error.kind() {
+                ErrorKind::Interrupted => {}
+                ErrorKind::WouldBlock | ErrorKind::TimedOut => break End::Silent,
+                // TLS without a close_notify: the stream below it has ended.
+                ErrorKind::UnexpectedEof => break End::Closed,
+                _ => break End::Reset,
+            },
+        }
+    };
+    Heard { bytes, end, silence, took: started.elapsed() }
+}
+
+/// One HTTP answer taken apart, as leniently as its scenario may need.
+#[derive(Debug)]
+pub(super) struct Message {
+    pub(super) status_line: Vec<u8>,
+    fields: Vec<(String, Vec<u8>)>,
+    /// As it came, chunks and all.
+    pub(super) body: Vec<u8>,
+}
+
+impl Message {
+    pub(super) fn parse(bytes: &[u8]) -> Outcome<Self> {
+        let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") else {
+            return fail(
+                "the answer",
+                "a whole head",
+                format!("{} bytes without one", bytes.len()),
+            );
+        };
+        let mut lines = split(&bytes[..end], b"\r\n").into_iter();
+        let status_line = lines.next().unwrap_or_default().to_vec();
+        let fields = lines
+            .filter_map(|line| {
+                let colon = line.iter().position(|byte| *byte == b':')?;
+                let name = String::from_utf8_lossy(&line[..colon]).to_ascii_lowercase();
+                Some((name, line[colon + 1..].trim_ascii().to_vec()))
+            })
+            .collect();
+        Ok(Self { status_line, fields, body: bytes[end + 4..].to_vec() })
+    }
+
+    /// The values of a field, in the order they came.
+    pub(super) fn values(&self, name: &str) -> Vec<&[u8]> {
+        let of = |(field, value): &'_ &(String, Vec<u8>)| field == name && !value.is_empty();
+        self.fields.iter().filter(of).map(|(_, value)| value.as_slice()).collect()
+    }
+
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.fields.iter().map(|(name, _)| name.as_str())
+    }
+
+    /// The body without its chunks and its compression.
+    pub(super) fn content(&self) -> Outcome<Vec<u8>> {
+        let chunked = self.values("transfer-encoding").contains(&&b"chunked"[..]);
+        let body = if chunked { unchunked(&self.body)? } else { self.body.clone() };
+        if self.values("content-encoding") != [&b"gzip"[..]] {
+            return Ok(body);
+        }
+        let mut content = Vec::new();
+        match MultiGzDecoder::new(&body[..]).read_to_end(&mut content) {
+            Ok(_) => Ok(content),
+            Err(error) => fail("the body", "gzip, as its head says", error),
+        }
+    }
+}
+
+fn unchunked(mut rest: &[u8]) -> Outcome<Vec<u8>> {
+    let mut content = Vec::new();
+    loop {
+        let line = split(rest, b"\r\n").first().copied().unwrap_or_default();
+        let size = std::str::from_utf8(line).ok().and_then(|it| usize::from_str_radix(it, 16).ok());
+        let (Some(size), true) = (size, rest.len() > line.len() + 2) else {
+            return fail("the body", "whole chunks", String::from_utf8_lossy(line));
+        };
+        rest = &rest[line.len() + 2..];
+        if size == 0 {
+            return Ok(content);
+        }
+        let Some(chunk) = rest.get(..size) else {
+            return fail("a chunk", format!("{size} bytes"), rest.len());
+        };
+        content.extend_from_slice(chunk);
+        rest = rest.get(size + 2..).unwrap_or_default();
+    }
+}
+
+fn split<'a>(bytes: &'a [u8], separator: &[u8]) -> Vec<&'a [u8]> {
+    let mut parts = Vec::new();
+    let mut rest = bytes;
+    while let Some(at) = rest.windows(separator.len()).position(|here| here == separator) {
+        parts.push(&rest[..at]);
+        rest = &rest[at + separator.len()..];
+    }
+    parts.push(rest);
+    parts
+}

@@ -1,0 +1,40 @@
+//! The scenarios: what a client does with each, and whether a server plays each as it is written.
+
+mod client;
+mod heard;
+mod issued;
+mod server;
+mod together;
+
+use crate::bench::{Family, Scenario};
+use crate::rule::{Level, Rule, Source};
+use crate::verdict::{Outcome, broken};
+
+pub(crate) fn all() -> Outcome<Vec<Rule>> {
+    let mut rules = Vec::new();
+    for name in Scenario::names() {
+        let scenario = Scenario::load(&name)?;
+        for family in Family::ALL {
+            rules.push(client::rule(&scenario, family)?);
+        }
+        rules.push(server::rule(&scenario)?);
+    }
+    rules.extend(together::all()?);
+    Ok(rules)
+}
+
+/// The level and the source of what is expected: the page of the command where it is cited, else
+/// the first page cited. What only a decision of ours demands is no MUST.
+fn source_of(scenario: &Scenario, family: Option<Family>) -> Outcome<(Level, Source)> {
+    let cites = |page: &str| scenario.source.iter().find(|source| source.page == page);
+    let own = family.and_then(|family| cites(&format!("plexctl {}", family.name())));
+    let Some(cited) = own.or_else(|| scenario.source.first()) else {
+        return broken(format!("the scenario {} names no source", scenario.name));
+    };
+    let (level, page) = if cited.page.starts_with("plexctl ") {
+        (Level::Must, format!("{} page", cited.page))
+    } else {
+        (Level::Should, cited.page.clone())
+    };
+    Ok((level, Source { page: page.into(), fact: cited.fact.clone().into() }))
+}

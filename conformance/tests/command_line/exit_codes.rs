@@ -1,0 +1,132 @@
+//! Each exit code of the runner, brought about.
+
+use std::fs;
+
+use tempfile::TempDir;
+
+use super::{
+    CLIENT_RULE, OTHER_SERVER_RULE, SERVER_RULE, binaries, code, conformance, run_client, stdout,
+    subject,
+};
+
+fn list(dir: &TempDir, text: &str) -> String {
+    let path = dir.path().join("known.yaml");
+    fs::write(&path, text).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+#[test]
+fn exit_0_when_the_subject_conforms() {
+    let output = run_client(&["--rule", CLIENT_RULE]);
+    assert_eq!(code(&output), 0, "{output:?}");
+    assert_eq!(stdout(&output), "1 of 1 rules ran\n1 passed, 0 failed, 0 skipped\n");
+    let output = run_client(&["--rule", CLIENT_RULE, "--verbose"]);
+    assert!(stdout(&output).starts_with(&format!("pass    {CLIENT_RULE}\n")), "{output:?}");
+}
+
+#[test]
+fn exit_1_when_it_does_not() {
+    let output = conformance(&["run", "--plexctl", "/bin/false", "--rule", CLIENT_RULE]);
+    assert_eq!(code(&output), 1);
+    let text = stdout(&output);
+    assert!(text.starts_with(&format!("fail    {CLIENT_RULE}: ")), "{text}");
+    for part in ["source: plexctl kubeconfig page", "fix: ", "ran: ", "/bin/false kubeconfig"] {
+        assert!(text.contains(part), "{part} in {text}");
+    }
+    assert!(text.ends_with("\n0 passed, 1 failed, 0 skipped\n"), "{text}");
+}
+
+#[test]
+fn exit_2_when_the_command_line_makes_no_sense() {
+    for args in [
+        &["run", "--jobs", "0"][..],
+        &["run", "--rule", "a[b"],
+        &["run", "--server", "http://127.0.0.1:1"],
+        &["run", "--mock-server", "/bin/true", "--server", "http://127.0.0.1:1"],
+        &["run", "--verbose", "--quiet"],
+        &["explain", "no.such.rule"],
+        &["judge"],
+        &[],
+    ] {
+        let output = conformance(args);
+        assert_eq!(code(&output), 2, "{args:?}: {output:?}");
+        assert!(output.stdout.is_empty() && !output.stderr.is_empty(), "{args:?}: {output:?}");
+    }
+}
+
+#[test]
+fn exit_3_when_the_harness_cannot_work() {
+    let dir = tempfile::tempdir().unwrap();
+    let garbage = list(&dir, "rule: [");
+    for args in [
+        &["run", "--plexctl", "/no/such/plexctl"][..],
+        &["run", "--plexctl", "/bin/true", "--known-failing", &garbage],
+        &["run", "--plexctl", "/bin/true", "--known-failing", "/no/such/list"],
+        &["run", "--plexctl", "/bin/true", "--rule", CLIENT_RULE, "--report", "/no/such/dir/r"],
+    ] {
+        let output = conformance(args);
+        assert_eq!(code(&output), 3, "{args:?}: {output:?}");
+        assert!(!output.stderr.is_empty(), "{args:?}");
+    }
+    // A server that never becomes ready breaks the first rule; the rest is not run.
+    let output = conformance(&["run", "--mock-server", "/bin/true", "--rule", OTHER_SERVER_RULE]);
+    assert_eq!(code(&output), 3, "{output:?}");
+    let text = stdout(&output);
+    assert!(text.contains("broken  server.whoami"), "{text}");
+    assert!(text.contains("not-run server.whoami"), "{text}");
+}
+
+#[test]
+fn exit_4_when_an_expectation_no_longer_holds() {
+    let entry = |rule: &str, observation: &str, expires: &str| {
+        format!(
+            "- rule: '{rule}'\n  reason: for now\n  link: https://example.org/1\n  \
+             observation: '{observation}'\n  expires: {expires}\n"
+        )
+    };
+    let dir = tempfile::tempdir().unwrap();
+    let four = subject(&dir, "echo forbidden >&2; exit 4");
+    let judged = |plexctl: &str, text: &str| {
+        let known = list(&dir, text);
+        let output = conformance(&[
+            "run",
+            "--plexctl",
+            plexctl,
+            "--rule",
+            CLIENT_RULE,
+            "--known-failing",
+            &known,
+        ]);
+        (code(&output), stdout(&output))
+    };
+    let listed = entry("kubeconfig.exit.*", "exit code 4", "2999-12-31");
+    let (ended, text) = judged(&four, &listed);
+    assert_eq!(ended, 0, "{text}");
+    assert!(text.contains(&format!("known   {CLIENT_RULE}: for now (https://example.org/1)")));
+    // Listed, but it passes.
+    let own = binaries().plexctl.to_str().unwrap();
+    let (ended, text) = judged(own, &listed);
+    assert_eq!(ended, 4, "{text}");
+    assert!(text.contains(&format!("stale   kubeconfig.exit.*: {CLIENT_RULE} passes")), "{text}");
+    // Listed, but it fails otherwise: that is a failure first.
+    let (ended, text) = judged("/bin/false", &listed);
+    assert_eq!(ended, 1, "{text}");
+    // Listed, and matches no rule that ran.
+    let (ended, text) = judged(own, &entry("no.such.*", "x", "2999-12-31"));
+    assert_eq!(ended, 4, "{text}");
+    // Listed for too long.
+    let (ended, text) = judged(own, &entry(CLIENT_RULE, "exit code 4", "2001-01-01"));
+    assert_eq!(ended, 4, "{text}");
+    assert!(text.contains("expired on 2001-01-01"), "{text}");
+}
+
+#[test]
+fn exit_5_when_nothing_ran() {
+    let output = run_client(&["--rule", "no.such.rule"]);
+    assert_eq!(code(&output), 5, "{output:?}");
+    assert_eq!(stdout(&output), "0 of 0 rules ran\n0 passed, 0 failed, 0 skipped\n");
+    let output = run_client(&["--rule", SERVER_RULE]);
+    assert_eq!(code(&output), 5, "skips alone are no success: {output:?}");
+    assert!(stdout(&output).contains("a server to judge"), "{output:?}");
+    assert_eq!(code(&conformance(&["list", "--rule", "no.such.rule"])), 5);
+}

@@ -1,0 +1,121 @@
+//! What the runner writes: reports, lists, pages, and never a token.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use super::{CLIENT_RULE, binaries, code, conformance, json, run_client, stderr, stdout, subject};
+
+#[test]
+fn the_report_is_json_and_repeats() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("report.json");
+    let ask = || {
+        run_client(&[
+            "--rule",
+            "kubeconfig.exit.4.*",
+            "--rule",
+            CLIENT_RULE,
+            "--jobs",
+            "3",
+            "--output",
+            "json",
+            "--report",
+            path.to_str().unwrap(),
+        ])
+    };
+    let (first, second) = (ask(), ask());
+    assert_eq!(first.stdout, second.stdout);
+    assert_eq!(fs::read(&path).unwrap(), first.stdout);
+    let report = json(&first);
+    assert_eq!(report["format"], 1);
+    assert_eq!(report["exit_code"], 0);
+    assert_eq!(report["counts"]["pass"], report["counts"]["rules"]);
+    let ids: Vec<&str> =
+        report["rules"].as_array().unwrap().iter().map(|one| one["id"].as_str().unwrap()).collect();
+    assert!(ids.len() > 1 && ids.is_sorted() && ids.contains(&CLIENT_RULE), "{ids:?}");
+}
+
+#[test]
+fn no_token_reaches_a_report() {
+    let dir = tempfile::tempdir().unwrap();
+    // It prints what it should hide: the credential, and all that it was given.
+    let talker = subject(&dir, "echo \"$@\"; /bin/cat \"$HOME/token\"; exit 9");
+    let report = dir.path().join("report.json");
+    let output = conformance(&[
+        "run",
+        "--plexctl",
+        &talker,
+        "--rule",
+        "kubeconfig.exit.*",
+        "--report",
+        report.to_str().unwrap(),
+    ]);
+    assert_eq!(code(&output), 1, "{output:?}");
+    let written = fs::read_to_string(report).unwrap();
+    for text in [stdout(&output), stderr(&output), written] {
+        assert!(!text.contains("psk_"), "{text}");
+    }
+}
+
+#[test]
+fn kept_sandboxes_are_named_and_there() {
+    let temporary = tempfile::tempdir().unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_conformance"))
+        .args(["run", "--plexctl", "/bin/false", "--rule", CLIENT_RULE, "--keep"])
+        .env("TMPDIR", temporary.path())
+        .output()
+        .unwrap();
+    let text = stdout(&output);
+    let named = text.lines().find_map(|line| line.split_once("the sandbox is kept: ")).unwrap().1;
+    assert!(Path::new(named.trim()).join("home/token").is_file(), "{text}");
+    assert!(Path::new(named.trim()).starts_with(temporary.path()), "{text}");
+}
+
+#[test]
+fn rules_can_be_chosen_listed_and_explained() {
+    let all = stdout(&conformance(&["list"])).lines().count();
+    let must = stdout(&conformance(&["list", "--level", "must"])).lines().count();
+    assert!(must > 100 && must < all, "{must} of {all}");
+    let some = stdout(&conformance(&["list", "--rule", "ssh.exit.*", "--rule", CLIENT_RULE]));
+    assert!(
+        some.lines().all(|line| line.starts_with("ssh.exit.") || line.starts_with(CLIENT_RULE))
+    );
+    let told = stdout(&conformance(&["explain", CLIENT_RULE]));
+    for part in [CLIENT_RULE, "level: MUST", "source: plexctl kubeconfig page", "covers: ", "fix: "]
+    {
+        assert!(told.contains(part), "{part} in {told}");
+    }
+    assert_eq!(
+        json(&conformance(&["explain", CLIENT_RULE, "--output", "json"]))["id"],
+        CLIENT_RULE
+    );
+}
+
+#[test]
+fn the_generated_pages_are_the_ones_in_the_repository() {
+    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs");
+    let output = conformance(&["docs", "--check", "--dir", docs.to_str().unwrap()]);
+    assert_eq!(code(&output), 0, "{}", stdout(&output));
+    let dir = tempfile::tempdir().unwrap();
+    let place = dir.path().to_str().unwrap();
+    assert_eq!(code(&conformance(&["docs", "--dir", place])), 0);
+    assert_eq!(code(&conformance(&["docs", "--check", "--dir", place])), 0);
+    fs::write(dir.path().join("rules.md"), "edited by hand").unwrap();
+    let output = conformance(&["docs", "--check", "--dir", place]);
+    assert_eq!(code(&output), 1);
+    let text = stdout(&output);
+    assert!(text.contains("rules.md is stale") && text.lines().count() == 1, "{text}");
+}
+
+#[test]
+fn the_doctor_looks_at_subjects_and_machine() {
+    let plexctl = binaries().plexctl.to_str().unwrap();
+    let output = conformance(&["doctor", "--plexctl", plexctl]);
+    assert_eq!(code(&output), 0, "{output:?}");
+    for part in ["plexctl: ", "umask: ", "/proc: ", "ssh: ", "kubectl: ", "strace: "] {
+        assert!(stdout(&output).contains(part), "{part} in {output:?}");
+    }
+    let output = conformance(&["doctor", "--plexctl", "/bin/false"]);
+    assert_eq!(code(&output), 3, "{output:?}");
+}

@@ -1,0 +1,151 @@
+//! Everything that is promised is claimed by some rule, and every rule is complete.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+use std::collections::BTreeSet;
+
+use conformance::bench::contract::contract;
+use conformance::bench::{Family, Generation, Scenario};
+use conformance::catalogue;
+use conformance::fixture;
+use conformance::rule::{Claim, Rule};
+use serde_json::Value;
+
+/// What no rule can bring about on a healthy server, and why.
+const OUT_OF_REACH: [(&str, u16, &str); 8] = [
+    ("*", 500, "no request may make a healthy server fail"),
+    ("*", 408, "it takes a client that is slow for half a minute"),
+    ("GetHealth", 503, "a server that shuts down takes no new connection"),
+    ("GetHealthAtRoot", 503, "as GetHealth"),
+    ("GetReadiness", 503, "as GetHealth"),
+    ("GetSession", 503, "relations are asked for another's session only, and a new world has none"),
+    ("RevokeSession", 503, "as GetSession"),
+    ("RevokeSessionByVerb", 503, "as GetSession"),
+];
+
+fn rules() -> Vec<Rule> {
+    catalogue::all().unwrap_or_else(|reason| panic!("{reason:?}"))
+}
+
+fn claims() -> BTreeSet<Claim> {
+    rules().into_iter().flat_map(|rule| rule.claims).collect()
+}
+
+/// Fails with all that nobody claims at once.
+fn assert_claimed(due: impl IntoIterator<Item = Claim>) {
+    let claimed = claims();
+    let holes: Vec<String> = due
+        .into_iter()
+        .filter(|claim| !claimed.contains(claim))
+        .map(|claim| claim.to_string())
+        .collect();
+    assert!(holes.is_empty(), "no rule claims:\n{}", holes.join("\n"));
+}
+
+fn texts<'v>(value: &'v Value, list: &str) -> Vec<&'v Value> {
+    value[list].as_array().into_iter().flatten().collect()
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap().to_owned()
+}
+
+#[test]
+fn every_exit_code_and_each_of_its_triggers() {
+    let document = fixture::json("contract/exit_codes.json").unwrap();
+    let mut due = Vec::new();
+    for row in texts(&document, "rows") {
+        due.push(Claim::exit(text(&row["id"])));
+        due.extend(texts(row, "triggers").iter().map(|one| Claim::exit(text(&one["id"]))));
+    }
+    assert!(due.len() > 50, "only {} triggers", due.len());
+    assert_claimed(due);
+}
+
+#[test]
+fn every_flag_of_every_page() {
+    let document = fixture::json("contract/flags.json").unwrap();
+    let mut due = Vec::new();
+    for page in texts(&document, "pages") {
+        let command = text(&page["command"]);
+        let own = texts(page, "flags").into_iter().map(|row| &row["flag"]);
+        for flag in own.chain(texts(page, "inherited")) {
+            due.push(Claim::flag(command.clone(), text(flag)));
+        }
+    }
+    assert!(due.len() > 25, "only {} flags", due.len());
+    assert_claimed(due);
+}
+
+#[test]
+fn every_scenario_for_every_command_and_on_the_server_s_wire() {
+    let names = Scenario::names();
+    assert!(names.len() > 200, "only {} scenarios", names.len());
+    assert_claimed(names.into_iter().flat_map(|name| {
+        let players = Family::ALL.map(Family::name).into_iter().chain(["server"]);
+        players.map(move |player| Claim::scenario(name.clone(), player)).collect::<Vec<_>>()
+    }));
+}
+
+#[test]
+fn every_status_of_every_operation() {
+    let contract = contract(Generation::July).unwrap();
+    let claimed: BTreeSet<(String, u16)> = claims()
+        .into_iter()
+        .filter_map(|claim| match claim {
+            Claim::Operation { id, status, .. } => Some((id.into_owned(), status)),
+            _ => None,
+        })
+        .collect();
+    let mut holes = Vec::new();
+    for operation in contract.operations() {
+        // Another spelling of an operation answers as the operation does.
+        let other = operation.definition["x-alias-of"].as_str().unwrap_or(&operation.id);
+        for (status, _) in operation.definition["responses"].as_object().unwrap() {
+            let status: u16 = status.parse().unwrap();
+            let is = |id: &str| claimed.contains(&(id.to_owned(), status));
+            let excused = OUT_OF_REACH
+                .iter()
+                .any(|(id, code, _)| (*id == "*" || *id == operation.id) && *code == status);
+            if !is(&operation.id) && !is(other) && !excused {
+                holes.push(format!("{} {status}", operation.id));
+            }
+        }
+        assert!(
+            claimed.iter().any(|(id, _)| *id == operation.id),
+            "no rule claims {} at all",
+            operation.id
+        );
+    }
+    assert!(holes.is_empty(), "no rule claims:\n{}", holes.join("\n"));
+}
+
+#[test]
+fn every_hostile_case() {
+    // There is no login yet, so nothing can be phished out of one (C32).
+    let due = (1..=33).filter(|number| *number != 32);
+    assert_claimed(due.map(|number| Claim::hostile(format!("C{number}"))));
+}
+
+#[test]
+fn every_rule_is_complete_and_stands_once() {
+    let rules = rules();
+    assert!(rules.len() > 1000, "only {} rules", rules.len());
+    for pair in rules.windows(2) {
+        assert!(pair[0].id < pair[1].id, "{} and {}", pair[0].id, pair[1].id);
+    }
+    for rule in &rules {
+        for (what, text) in
+            [("title", &rule.title), ("fix", &rule.fix), ("fact", &rule.source.fact)]
+        {
+            let text = text.trim();
+            assert!(!text.is_empty() && !text.contains('\n'), "{}: its {what}", rule.id);
+        }
+        assert!(!rule.claims.is_empty(), "{} claims nothing", rule.id);
+        let page = &*rule.source.page;
+        let known = (page.starts_with("plexctl ") && page.ends_with(" page"))
+            || page.strip_prefix("RFC ").is_some_and(|number| number.parse::<u16>().is_ok());
+        let on_disk = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(page);
+        assert!(known || on_disk.is_file(), "{}: there is no page {page}", rule.id);
+    }
+}
