@@ -8,14 +8,19 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use conformance::report::text;
 use conformance::runner;
 use conformance::subjects;
 use conformance::target::{ServerTarget, Target};
 use conformance::verdict::{Reason, Verdict};
-use libtest_mimic::{Arguments, Completion, Failed, Trial};
+use libtest_mimic::{Arguments, Completion, Failed, FormatSetting, Trial};
 
 fn main() -> ExitCode {
-    let arguments = Arguments::from_args();
+    let mut arguments = Arguments::from_args();
+    // Two thousand names would bury the few that matter; whoever asks for some wants to see them.
+    if arguments.filter.is_none() && arguments.format.is_none() {
+        arguments.format = Some(FormatSetting::Terse);
+    }
     match trials(arguments.list) {
         Ok(trials) => libtest_mimic::run(&arguments, trials).exit_code(),
         Err(reason) => {
@@ -41,7 +46,9 @@ fn trials(only_list: bool) -> Result<Vec<Trial>, Reason> {
             let told = |head: String| {
                 let source = format!("source: {}, {}", rule.source.page, rule.source.fact);
                 let lines = [head, source, format!("fix: {}", rule.fix)];
-                Failed::from([&lines[..], &judged.evidence[..]].concat().join("\n"))
+                let evidence: Vec<String> =
+                    judged.evidence.iter().map(|note| text::bounded(note)).collect();
+                Failed::from([&lines[..], &evidence[..]].concat().join("\n"))
             };
             match &judged.verdict {
                 Verdict::Pass => Ok(Completion::Completed),

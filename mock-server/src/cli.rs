@@ -11,6 +11,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
 use tokio::sync::oneshot;
 
+use crate::authority::Draft;
 use crate::boot::{self, Config, Prepared, Ready, Signals, StartError, World, greeting};
 use crate::systems::plexsphere::Generation;
 
@@ -133,11 +134,13 @@ fn start(serve: &Serve) -> Result<(), String> {
 }
 
 fn boot_and_serve(serve: &Serve, config: &Config) -> Result<(), StartError> {
+    // First of all, because it takes longest and needs nothing.
+    let draft = Draft::begin();
     let runtime = boot::runtime()?;
     runtime.block_on(async {
         // Before anything is made, so that being stopped at any moment leaves nothing behind.
         let mut signals = Signals::listen().map_err(StartError::Runtime)?;
-        let prepared = boot::prepare(config)?;
+        let prepared = boot::prepare(config, draft)?;
         announce(serve, &prepared)?;
         let (stop, stopped) = oneshot::channel::<()>();
         let serving = boot::serve(prepared, async {

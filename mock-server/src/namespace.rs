@@ -25,10 +25,7 @@ const MOST: usize = 1024;
 
 #[derive(Debug, thiserror::Error)]
 pub enum NamespaceError {
-    #[error(
-        "a namespace is named by 1 to 64 letters, digits, dots, underscores and dashes, \
-         and not by . or .."
-    )]
+    #[error("a namespace is named by 1 to 64 letters, digits, dots, underscores and dashes")]
     Name,
     #[error("this server keeps at most {MOST} namespaces; start another one")]
     Full,
@@ -223,9 +220,7 @@ impl Namespaces {
             return Ok(Arc::clone(known));
         }
         let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
-        // Most clients take dot segments out of a path, and would mean another namespace.
-        let is_step = matches!(name, "." | "..");
-        if name.is_empty() || name.len() > 64 || is_step || !name.bytes().all(legal) {
+        if name.is_empty() || name.len() > 64 || !name.bytes().all(legal) {
             return Err(NamespaceError::Name);
         }
         let mut others = self.others.write().unwrap_or_else(PoisonError::into_inner);

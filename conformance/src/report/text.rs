@@ -71,7 +71,7 @@ fn line(text: &mut String, judged: &Judged, rule: Option<&Rule>) {
 }
 
 /// A run is a line to paste into a shell and stays whole; what was exchanged is cut.
-fn bounded(note: &str) -> String {
+pub fn bounded(note: &str) -> String {
     let length = if note.starts_with("ran: ") { note.len() } else { NOTE_LENGTH };
     if note.len() <= length {
         return note.to_owned();

@@ -19,13 +19,11 @@ pub(crate) fn all() -> Vec<Rule> {
         rules.push(status_named(family));
         rules.push(bounded(family));
         rules.push(usage_document(family));
-        rules.push(control_characters(family));
-        rules.push(json_escapes(family));
     }
     rules
 }
 
-fn draft(family: Family, id: &str) -> RuleDraft {
+pub(super) fn draft(family: Family, id: &str) -> RuleDraft {
     Rule::should(format!("{}.errors.{id}", family.slug()), Side::Client)
         .source("docs/decisions/0018-errors.md", "How errors are shown")
         .claims([Claim::flag(family.name(), "--output")])
@@ -131,7 +129,7 @@ fn yaml_form(family: Family) -> Rule {
         })
 }
 
-fn denial() -> Answer {
+pub(super) fn denial() -> Answer {
     let body = json!({"type": "https://plexsphere.com/errors/rebac-denied", "title": "Permission denied",
         "status": 403, "detail": "No relation permits it.", "instance": "{instance}", "code": "rebac_denied",
         "reason": "insufficient_relation_q7", "correlation_id": "01J8Z3N4Q5R6S7T8V9W0X1Y2Z3",
@@ -252,74 +250,5 @@ fn usage_document(family: Family) -> Rule {
                 check_document(&yaml(&yaml_run.stderr, "stderr")?, 2)?;
             }
             Ok(())
-        })
-}
-
-/// Everything a terminal would act on: ESC and CSI, C1, BEL, CR, OSC titles and clipboards, bidi.
-const HOSTILE: &str = "a\u{1b}[2J\u{1b}]0;owned\u{7}\u{1b}]52;c;cm0=\u{7}\u{9b}31m\u{8}\rb\u{202e}c\u{2066}d\u{200f}\u{85}\u{7f}e";
-
-fn hostile() -> Answer {
-    let mut answer = denial();
-    if let Some(Body::Json(body)) = &mut answer.body {
-        for member in ["title", "detail", "reason", "correlation_id", "type", "instance"] {
-            body[member] = json!(HOSTILE);
-        }
-        body["relation_path"] = json!([HOSTILE, HOSTILE]);
-        body[HOSTILE] = json!(HOSTILE);
-    }
-    answer
-}
-
-/// No character that a terminal acts on, but for line breaks.
-fn expect_tame(ran: &Ran, also_c1: bool) -> Outcome {
-    let text = ran.stderr_text();
-    let wild = text.chars().find(|c| {
-        let control = c.is_control() && *c != '\n' && (also_c1 || c.is_ascii());
-        control || (also_c1 && matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'))
-    });
-    let shown = wild.map(|c| c.escape_unicode().to_string());
-    expect(wild.is_none(), "stderr", "no control or direction character", shown.unwrap_or_default())
-}
-
-fn control_characters(family: Family) -> Rule {
-    draft(family, "control_characters")
-        .claims([Claim::hostile("C17"), Claim::hostile("C18")])
-        .title(format!(
-            "nothing a server says makes {} write a control or direction character",
-            family.name()
-        ))
-        .check(move |bench| {
-            let page = Answer::text(502, HOSTILE).header("content-type", "text/html");
-            for (code, answer) in [(77, hostile()), (1, page)] {
-                let scene = Scene::answering(bench, answer)?;
-                let ran = scene.run(family)?.go()?;
-                scene.expect_refused(&ran, code)?;
-                expect_tame(&ran, true)?;
-            }
-            for member in ["/listener_endpoint", "/expires_at", "/session_id", "/session/kind"] {
-                let patch = json!([{"op": "replace", "path": member, "value": HOSTILE}]);
-                let scene = Scene::answering(bench, Answer::issued_with(patch))?;
-                let ran = scene.run(family)?.go()?;
-                scene.expect_failure(&ran, 1)?;
-                expect_tame(&ran, true)?;
-            }
-            Ok(())
-        })
-}
-
-fn json_escapes(family: Family) -> Rule {
-    draft(family, "json_escapes")
-        .claims([Claim::hostile("C17")])
-        .title(format!(
-            "{} --output json keeps a server's text whole, with every control character escaped",
-            family.name()
-        ))
-        .check(move |bench| {
-            let scene = Scene::answering(bench, hostile())?;
-            let ran = scene.run(family)?.flag("--output", "json").go()?;
-            scene.expect_refused(&ran, 77)?;
-            expect_tame(&ran, true)?;
-            let error = ran.error_document()?;
-            expect_eq("the reason, read back", &json!(HOSTILE), &error["problem"]["reason"])
         })
 }

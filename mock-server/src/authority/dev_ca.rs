@@ -7,7 +7,8 @@
 use std::fs::File;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
+use std::thread::JoinHandle;
 
 use jiff::tz::TimeZone;
 use jiff::{Span, Timestamp, civil};
@@ -38,6 +39,8 @@ pub enum CaError {
     Certificate(#[from] rcgen::Error),
     #[error("the development certificate cannot be served: {0}")]
     Tls(#[from] rustls::Error),
+    #[error("the development certificate was not finished")]
+    Unfinished,
     #[error("{}: {source}", path.display())]
     File { path: PathBuf, source: io::Error },
 }
@@ -51,15 +54,54 @@ pub struct DevCa {
     _temporary: Option<TempDir>,
 }
 
+/// A CA in the making, on a thread of its own: keys and signatures take as long as all the rest of a
+/// start. Nothing is on disk until it is told where it belongs.
+pub struct Draft {
+    place: mpsc::Sender<Option<PathBuf>>,
+    making: JoinHandle<Option<Result<DevCa, CaError>>>,
+}
+
+impl Draft {
+    pub fn begin() -> Self {
+        let (place, told) = mpsc::channel::<Option<PathBuf>>();
+        let making = std::thread::spawn(move || {
+            let fresh = Fresh::make();
+            // Nobody tells when the start failed: then there is nothing to put anywhere.
+            let state_dir = told.recv().ok()?;
+            Some(fresh.and_then(|fresh| DevCa::put(state_dir.as_deref(), fresh)))
+        });
+        Self { place, making }
+    }
+
+    /// Lets the CA settle in `state_dir`, or in a temporary directory, while the caller goes on.
+    pub fn settle(self, state_dir: Option<PathBuf>) -> Settling {
+        // It only fails when the thread is gone, which waiting for it will tell.
+        let _ = self.place.send(state_dir);
+        Settling(self.making)
+    }
+}
+
+/// A CA that is being put in its place. Wait for it: left to itself it would leave its directory.
+pub struct Settling(JoinHandle<Option<Result<DevCa, CaError>>>);
+
+impl Settling {
+    pub fn wait(self) -> Result<DevCa, CaError> {
+        self.0.join().ok().flatten().ok_or(CaError::Unfinished)?
+    }
+}
+
 impl DevCa {
     /// The CA of `state_dir`, made there if there is none or if it nears its end; or a temporary one.
     pub fn create(state_dir: Option<&Path>) -> Result<Self, CaError> {
+        Self::put(state_dir, Fresh::make()?)
+    }
+
+    fn put(state_dir: Option<&Path>, fresh: Fresh) -> Result<Self, CaError> {
         let Some(directory) = state_dir else {
             let temporary = tempfile::Builder::new()
                 .prefix("mock-server-")
                 .tempdir()
                 .map_err(|source| CaError::File { path: std::env::temp_dir(), source })?;
-            let fresh = Fresh::make()?;
             let file = temporary.path().join(CERTIFICATE_FILE);
             write(&file, fresh.pem.as_bytes())?;
             return Ok(fresh.into_ca(file, Some(temporary)));
@@ -76,7 +118,6 @@ impl DevCa {
         if let Some(kept) = Fresh::load(&file, &key_file) {
             return Ok(kept.into_ca(file, None));
         }
-        let fresh = Fresh::make()?;
         // The key first: a certificate without its key would be trusted for nothing.
         write(&key_file, fresh.key_document().as_bytes())?;
         write(&file, fresh.pem.as_bytes())?;

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use tokio::sync::oneshot;
 
 use super::{Config, StartError, World, prepare, runtime, serve};
+use crate::authority::Draft;
 use crate::systems::plexsphere::Generation;
 
 /// A running server. It stops when this is dropped.
@@ -93,7 +94,7 @@ impl Builder {
             let parsed = moment.parse::<Timestamp>();
             self.config.clock = Some(parsed.map_err(|_| StartError::Clock(moment.clone()))?);
         }
-        let prepared = prepare(&self.config)?;
+        let prepared = prepare(&self.config, Draft::begin())?;
         let runtime = runtime()?;
         let (stop, stopped) = oneshot::channel();
         let mut server = MockServer {

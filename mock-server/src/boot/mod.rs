@@ -16,7 +16,7 @@ use jiff::Timestamp;
 use ring::digest::{SHA256, digest};
 use ring::rand::{SecureRandom as _, SystemRandom};
 
-use crate::authority::{CaError, DevCa};
+use crate::authority::{CaError, DevCa, Draft};
 use crate::namespace::{NamespaceError, Namespaces, Origin, Scene};
 use crate::net;
 use crate::node::Site;
@@ -43,8 +43,6 @@ pub enum StartError {
     File { place: String, source: io::Error },
     #[error(transparent)]
     Ca(#[from] CaError),
-    #[error("the certificates could not be made")]
-    Certificates,
     #[error(transparent)]
     Namespace(#[from] NamespaceError),
     #[error("cannot start the runtime: {0}")]
@@ -113,19 +111,17 @@ impl Prepared {
 }
 
 /// Binds first, because that is what most likely fails, and cheaply.
-pub fn prepare(config: &Config) -> Result<Prepared, StartError> {
+pub fn prepare(config: &Config, draft: Draft) -> Result<Prepared, StartError> {
     let address = config.address;
     let listener =
         TcpListener::bind(address).map_err(|source| StartError::Listen { address, source })?;
     let bound = listener.local_addr().map_err(|source| StartError::Listen { address, source })?;
-    // Keys and signatures take as long as all the rest, so they are made meanwhile.
-    let state_dir = config.state_dir.clone();
-    let ca = std::thread::spawn(move || DevCa::create(state_dir.as_deref()));
+    let ca = draft.settle(config.state_dir.clone());
     let site = if config.node { site(config).map(Some) } else { Ok(None) };
     let namespaces = site.and_then(|site| Ok((namespaces(config, site.clone())?, site)));
-    // Waited for whatever came of the world: a thread left to itself would leave its directory.
-    let ca = ca.join().map_err(|_| StartError::Certificates);
-    let ((namespaces, site), ca) = (namespaces?, ca??);
+    // Waited for whatever came of the world, so that its directory goes with it.
+    let ca = ca.wait();
+    let ((namespaces, site), ca) = (namespaces?, ca?);
     let ready = Ready::new(bound, ca.file());
     let server =
         Arc::new(Server { namespaces, generation: config.generation, ready: ready.to_json() });

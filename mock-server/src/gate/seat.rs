@@ -40,12 +40,9 @@ impl Seat {
             return Err(Denial::SigningUnavailable);
         };
         // A port that cannot be had is told before there is a session, not after.
-        let door = match node::prepare(&self.installation, &mut new) {
-            Ok(door) => door,
-            Err(_) => {
-                self.held = Some((reserved, new));
-                return Err(Denial::NoListener);
-            }
+        let Ok(door) = node::prepare(&self.installation, &mut new) else {
+            self.held = Some((reserved, new));
+            return Err(Denial::NoListener);
         };
         let now = self.installation.clock.now();
         let mut sessions = self.installation.sessions(now);

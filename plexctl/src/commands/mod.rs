@@ -4,14 +4,38 @@ pub(crate) mod kubeconfig;
 pub(crate) mod ssh;
 pub(crate) mod tcp_forward;
 
+use uuid::Uuid;
+
 use crate::audit::{Audit, Entry};
 use crate::cli::Persistent;
 use crate::error::Error;
+use crate::names::Checks;
 use crate::output::Output;
 use crate::session::{Ask, Session};
 
 /// What `-h` ends with.
 const SHORT_HELP: &str = "See --help for examples, exit codes and more.";
+
+// What every command reaches. No doc comment: clap would take it for the command's own.
+#[derive(clap::Args)]
+struct Reach {
+    /// Project that owns the resource (UUID, required)
+    #[arg(long, value_name = "UUID")]
+    project_id: Option<String>,
+    /// Resource to reach (UUID, required)
+    #[arg(long, value_name = "UUID")]
+    resource_id: Option<String>,
+}
+
+impl Reach {
+    /// The project and the resource, or two more remarks about the command line.
+    fn check(&self, checks: &mut Checks) -> (Option<Uuid>, Option<Uuid>) {
+        (
+            checks.uuid("--project-id", self.project_id.as_deref()),
+            checks.uuid("--resource-id", self.resource_id.as_deref()),
+        )
+    }
+}
 
 /// `--reveal-secrets`, from opening the audit file to showing the token.
 struct Reveal(Option<Audit>);

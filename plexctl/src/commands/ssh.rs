@@ -3,7 +3,7 @@
 use crate::api::Client;
 use crate::api::wire::Target;
 use crate::cli::Persistent;
-use crate::commands::{Reveal, SHORT_HELP};
+use crate::commands::{Reach, Reveal, SHORT_HELP};
 use crate::context::Context;
 use crate::endpoint::is_fingerprint;
 use crate::error::Error;
@@ -51,12 +51,8 @@ Environment and files: see plexctl --help.";
     after_long_help = LONG_HELP
 )]
 pub(crate) struct Args {
-    /// Project that owns the resource (UUID, required)
-    #[arg(long, value_name = "UUID")]
-    project_id: Option<String>,
-    /// Resource to reach (UUID, required)
-    #[arg(long, value_name = "UUID")]
-    resource_id: Option<String>,
+    #[command(flatten)]
+    reach: Reach,
     /// User the session logs in as (required)
     #[arg(long, value_name = "USER")]
     login_user: Option<String>,
@@ -79,8 +75,7 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args, persistent: &Persistent, output: &Output) -> Result<(), Error> {
     let mut checks = Checks::default();
-    let project_id = checks.uuid("--project-id", args.project_id.as_deref());
-    let resource_id = checks.uuid("--resource-id", args.resource_id.as_deref());
+    let (project_id, resource_id) = args.reach.check(&mut checks);
     let user = checks.login_user("--login-user", args.login_user.as_deref());
     let ttl_seconds = checks.ttl("--ttl-seconds", args.ttl_seconds.as_deref());
     if args.host_key_fingerprint.as_deref().is_some_and(|text| !is_fingerprint(text)) {

@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::api::Client;
 use crate::api::wire::Target;
 use crate::cli::Persistent;
-use crate::commands::{Reveal, SHORT_HELP};
+use crate::commands::{Reach, Reveal, SHORT_HELP};
 use crate::context::Context;
 use crate::error::Error;
 use crate::local::forwarder::{LocalAddress, Reservation};
@@ -52,12 +52,8 @@ Environment and files: see plexctl --help.";
     after_long_help = LONG_HELP
 )]
 pub(crate) struct Args {
-    /// Project that owns the resource (UUID, required)
-    #[arg(long, value_name = "UUID")]
-    project_id: Option<String>,
-    /// Resource to reach (UUID, required)
-    #[arg(long, value_name = "UUID")]
-    resource_id: Option<String>,
+    #[command(flatten)]
+    reach: Reach,
     /// Host the tunnel ends at (required)
     #[arg(long, value_name = "HOST")]
     host: Option<String>,
@@ -83,8 +79,7 @@ struct Coordinates<'a> {
 
 pub(crate) fn run(args: &Args, persistent: &Persistent, output: &Output) -> Result<(), Error> {
     let mut checks = Checks::default();
-    let project_id = checks.uuid("--project-id", args.project_id.as_deref());
-    let resource_id = checks.uuid("--resource-id", args.resource_id.as_deref());
+    let (project_id, resource_id) = args.reach.check(&mut checks);
     let host = checks.text("--host", args.host.as_deref());
     let port = checks.port("--port", args.port.as_deref());
     let local = match LocalAddress::parse(args.local_addr.as_deref()) {

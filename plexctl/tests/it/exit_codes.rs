@@ -380,3 +380,14 @@ fn version_and_help_need_nothing() {
     assert_eq!(output.status.code(), Some(2));
     assert!(output.stdout.is_empty());
 }
+
+#[test]
+fn a_proxy_is_never_asked_about_this_machine() {
+    let sandbox = Sandbox::new();
+    let server = Server::start(vec![Play::issued("k8s", "127.0.0.1:6443")]);
+    let proxy = Server::start(vec![Play::HangUp]);
+    for name in ["http_proxy", "HTTPS_PROXY", "ALL_PROXY"] {
+        sandbox.run(&server, "kubeconfig").env(name, &proxy.url).assert().success();
+    }
+    assert_eq!((server.issues(), proxy.requests().len()), (3, 0));
+}

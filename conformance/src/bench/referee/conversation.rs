@@ -12,7 +12,9 @@ use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 use super::Seen;
 use super::answer::Answer;
-use super::play::{After, Stream, prepare};
+use super::play::After;
+use super::prepare::prepare;
+use super::stream::Stream;
 use crate::bench::canary::Canary;
 use crate::bench::evidence::{Evidence, shown};
 use crate::bench::http::{Request, Wire};

@@ -4,6 +4,8 @@
 mod answer;
 mod conversation;
 mod play;
+mod prepare;
+mod stream;
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
@@ -15,7 +17,7 @@ pub use self::answer::{
     Answer, Body, ContentLength, Drip, Expectation, OneOrMany, Phase, Scenario, Stdout, WireScript,
 };
 use self::conversation::{Court, accept};
-pub(crate) use self::play::prepare;
+pub(crate) use self::prepare::prepare;
 use super::canary::Canary;
 use super::evidence::Evidence;
 use super::http::Request;

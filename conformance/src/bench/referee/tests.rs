@@ -151,6 +151,6 @@ fn every_scenario_of_the_fixtures_can_be_played() {
         let scenario = Scenario::load(&name).unwrap();
         assert_eq!(scenario.name, name);
         assert_eq!(scenario.expect.len(), 3, "{name}");
-        super::play::prepare(&Arc::new(scenario.answer), &request, Some(&name)).unwrap();
+        super::prepare::prepare(&Arc::new(scenario.answer), &request, Some(&name)).unwrap();
     }
 }

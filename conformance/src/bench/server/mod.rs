@@ -1,17 +1,18 @@
 //! The control plane under judgement: started fresh for one rule, or a namespace of its own on
 //! one that already runs; and a plain client to ask it with.
 
-use std::fs::{self, File};
-use std::io::{BufRead, BufReader};
+mod start;
+
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, mpsc};
-use std::thread;
+use std::process::Child;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use self::start::READY_LIMIT;
 use super::Address;
 pub use super::call::Exchange;
 use super::call::{Call, Connection, Endpoint};
@@ -19,8 +20,8 @@ use super::contract::Generation;
 use super::evidence::{Evidence, shown};
 use super::process;
 use super::world::{Family, Identity, PROJECT_ID, RESOURCE_ID};
-use crate::target::{RunningServer, ServerTarget, Target};
-use crate::verdict::{Outcome, Reason, broken, expect_eq, fail, skip};
+use crate::target::{RunningServer, Target};
+use crate::verdict::{Outcome, broken, expect_eq, fail, skip};
 
 /// Flags for a server the harness starts: `--contract`, `--world`, `--clock` and so on.
 #[derive(Debug, Clone, Default)]
@@ -46,10 +47,6 @@ impl ServerOptions {
     }
 }
 
-/// How long a server may take to print its ready line, and to end after it was asked to.
-const READY_LIMIT: Duration = Duration::from_secs(10);
-const STOP_LIMIT: Duration = Duration::from_secs(3);
-
 pub struct Server {
     target: Arc<Target>,
     evidence: Evidence,
@@ -62,91 +59,6 @@ pub struct Server {
 }
 
 impl Server {
-    pub(crate) fn start(
-        target: &Arc<Target>,
-        options: &ServerOptions,
-        evidence: Evidence,
-    ) -> Outcome<Self> {
-        match &target.server {
-            None => skip("a server to judge"),
-            Some(ServerTarget::Spawn(program)) => Self::spawn(target, program, options, evidence),
-            Some(ServerTarget::Running(_)) if !options.is_default() => {
-                skip("a server the harness starts itself")
-            }
-            Some(ServerTarget::Running(running)) => {
-                let mut url = running.url.trim_end_matches('/').to_owned();
-                if running.control {
-                    url = format!("{url}/ns/{}", uuid::Uuid::now_v7());
-                }
-                let base = Endpoint::parse(&url, running.ca_file.as_deref())?;
-                Ok(Self {
-                    target: Arc::clone(target),
-                    evidence,
-                    base,
-                    https: None,
-                    ca_file: running.ca_file.clone(),
-                    running: Some(running.clone()),
-                    child: None,
-                    dir: None,
-                })
-            }
-        }
-    }
-
-    fn spawn(
-        target: &Arc<Target>,
-        program: &Path,
-        options: &ServerOptions,
-        evidence: Evidence,
-    ) -> Outcome<Self> {
-        let dir = tempfile::Builder::new().prefix("control-plane-").tempdir()?;
-        let mut command = Command::new(program);
-        command
-            .args(["--port", "0", "--output", "json"])
-            .args(&options.args)
-            .args(["--contract", options.generation.name()])
-            .env_clear()
-            .env("TMPDIR", dir.path())
-            .env("HOME", dir.path())
-            .current_dir(dir.path())
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(File::create(dir.path().join("stderr"))?);
-        if !options.args.iter().any(|arg| arg == "--seed") {
-            command.arg("--seed").arg(target.settings.seed.to_string());
-        }
-        let mut child = process::spawn(&mut command).map_err(|error| {
-            Reason::Broken(format!("cannot start {}: {error}", program.display()))
-        })?;
-        let ready = ready_line(&mut child);
-        let mut server = Self {
-            target: Arc::clone(target),
-            evidence,
-            base: Endpoint::default(),
-            https: None,
-            ca_file: None,
-            running: None,
-            child: Some(child),
-            dir: Some(dir),
-        };
-        let line = ready.or_else(|why| {
-            let why = format!("{why}; its stderr: {}", server.stderr());
-            let _ = server.target.server_gone.set(why.clone());
-            broken(format!("the server did not become ready: {why}"))
-        })?;
-        let ready: Value = serde_json::from_str(&line).or_else(|error| {
-            fail("the ready line", "one JSON document", format!("{error}: {line}"))
-        })?;
-        let Some(http) = ready["http"].as_str() else {
-            return fail("the ready line", "a member `http`", line);
-        };
-        server.base = Endpoint::parse(http, None)?;
-        server.base.generation = options.generation;
-        server.https = ready["https"].as_str().map(str::to_owned);
-        server.ca_file = ready["ca_file"].as_str().map(PathBuf::from);
-        Ok(server)
-    }
-
     /// The base URL without the `/v1`.
     pub fn url(&self) -> String {
         self.base.url()
@@ -321,49 +233,5 @@ impl Address for Server {
 
     fn ca_file(&self) -> Option<PathBuf> {
         self.ca_file.clone()
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let Some(mut child) = self.child.take() else { return };
-        match child.try_wait() {
-            Ok(None) => {
-                if let Some(pid) = process::pid_of(&child) {
-                    let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
-                }
-                if !matches!(
-                    process::exit_before(&mut child, Instant::now() + STOP_LIMIT),
-                    Ok(Some(_))
-                ) {
-                    let _ = child.kill();
-                    let _ = child.wait();
-                    self.evidence.note("the server did not end on SIGTERM and was killed");
-                }
-            }
-            ended => self.evidence.note(format!(
-                "the server ended before the rule did: {ended:?}; its stderr: {}",
-                self.stderr()
-            )),
-        }
-    }
-}
-
-fn ready_line(child: &mut Child) -> Result<String, String> {
-    let Some(stdout) = child.stdout.take() else { return Err("it has no stdout".into()) };
-    let (send, receive) = mpsc::channel();
-    thread::spawn(move || {
-        let mut lines = BufReader::new(stdout);
-        let mut line = String::new();
-        let read = lines.read_line(&mut line);
-        let _ = send.send(read.map(|_| line));
-        // Keeps the pipe drained, so that a talkative server never blocks on it.
-        let _ = std::io::copy(&mut lines, &mut std::io::sink());
-    });
-    match receive.recv_timeout(READY_LIMIT) {
-        Ok(Ok(line)) if !line.trim().is_empty() => Ok(line),
-        Ok(Ok(_)) => Err("it closed stdout without a ready line".into()),
-        Ok(Err(error)) => Err(format!("its stdout: {error}")),
-        Err(_) => Err(format!("no ready line within {} s", READY_LIMIT.as_secs())),
     }
 }

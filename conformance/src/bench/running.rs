@@ -1,0 +1,87 @@
+//! A plexctl that has been started, and what came of it.
+
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Child, ExitStatus};
+use std::time::Instant;
+
+use super::evidence::{Evidence, shown};
+use super::process;
+use super::ran::{Exit, Ran};
+use super::sandbox::{Sandbox, Tree};
+use crate::verdict::{Outcome, Reason};
+
+/// A run that has been started and not yet judged.
+pub struct Running<'b> {
+    pub(super) sandbox: &'b Sandbox,
+    pub(super) evidence: Evidence,
+    pub(super) child: Child,
+    pub(super) line: String,
+    pub(super) before: Tree,
+    pub(super) started: Instant,
+    pub(super) deadline: Instant,
+}
+
+impl Running<'_> {
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Whether it still runs.
+    pub fn is_alive(&mut self) -> Outcome<bool> {
+        Ok(self.child.try_wait()?.is_none())
+    }
+
+    /// Sends a signal, such as `Signal::INT`, to the subject alone.
+    pub fn signal(&self, signal: rustix::process::Signal) -> Outcome {
+        match process::pid_of(&self.child) {
+            Some(pid) => {
+                Ok(rustix::process::kill_process(pid, signal).map_err(std::io::Error::from)?)
+            }
+            None => Err(Reason::Broken("the subject has no pid".into())),
+        }
+    }
+
+    /// Waits for the end and collects what is left.
+    pub fn finish(self) -> Outcome<Ran> {
+        let ended = process::wait_with_deadline(self.child, self.deadline)?;
+        let exit = exit_of(ended.status);
+        let ran = Ran {
+            exit,
+            stdout: ended.stdout,
+            stderr: ended.stderr,
+            duration: self.started.elapsed(),
+            before: self.before,
+            after: self.sandbox.snapshot()?,
+            line: self.line,
+        };
+        self.evidence.note(format!(
+            "ran: {}\n  ended: {} after {} ms\n  stdout: {}\n  stderr: {}\n  files: {}",
+            ran.line,
+            ran.exit,
+            ran.duration.as_millis(),
+            indented(&ran.stdout),
+            indented(&ran.stderr),
+            ran.file_changes().join("; "),
+        ));
+        Ok(ran)
+    }
+}
+
+fn exit_of(status: Option<ExitStatus>) -> Exit {
+    match status {
+        None => Exit::TimedOut,
+        Some(status) => match (status.code(), status.signal()) {
+            (Some(code), _) => Exit::Code(code),
+            (None, Some(signal)) => Exit::Signal(signal),
+            (None, None) => Exit::TimedOut,
+        },
+    }
+}
+
+fn indented(bytes: &[u8]) -> String {
+    if bytes.is_empty() {
+        "(empty)".into()
+    } else {
+        shown(bytes).trim_end().replace('\n', "\n    ")
+    }
+}
