@@ -29,6 +29,9 @@ pub enum MachineError {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct MachineDescription {
+    /// For editors.
+    #[serde(rename = "$schema")]
+    pub schema: Option<String>,
     pub hostname: String,
     pub os: Os,
     /// How long the machine has been up when it is made.
@@ -49,6 +52,7 @@ pub struct MachineDescription {
 impl Default for MachineDescription {
     fn default() -> Self {
         Self {
+            schema: None,
             hostname: "localhost".into(),
             os: Os::default(),
             up_seconds: 86_400,
