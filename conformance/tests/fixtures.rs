@@ -95,7 +95,8 @@ fn every_schema_is_one_and_is_used() {
 fn a_file_is_called_as_it_calls_itself() {
     for prefix in ["scenarios/", "worlds/", "tokens/cases/", "golden/"] {
         for path in fixture::list(prefix) {
-            if path.ends_with(".md") {
+            // A machine goes by its host name.
+            if path.ends_with(".md") || path.starts_with("worlds/machines/") {
                 continue;
             }
             let stem = Path::new(&path).file_stem().unwrap().to_str().unwrap().to_owned();

@@ -63,6 +63,9 @@ struct Serve {
     /// How many requests the journal of a namespace remembers
     #[arg(long, value_name = "N", default_value_t = 10_000)]
     journal: usize,
+    /// Lets sessions lead nowhere: no listeners, and endpoints that follow from --seed alone
+    #[arg(long)]
+    no_node: bool,
     /// text greets a person, json is one line; by default whatever stdout is
     #[arg(long, value_enum)]
     output: Option<Output>,
@@ -126,6 +129,7 @@ fn start(serve: &Serve) -> Result<(), String> {
         clock: serve.clock,
         state_dir: serve.state_dir.clone(),
         journal: serve.journal,
+        node: !serve.no_node,
     };
     // Start-up and service fail alike for whoever called.
     boot_and_serve(serve, &config).map_err(|error| error.to_string())

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use ring::hmac;
 
 use crate::authority::Keys;
+use crate::node::{self, Node, Site};
 use crate::rebac::Model;
 use crate::world::clock::Clock;
 use crate::world::directory::Directory;
@@ -42,6 +43,8 @@ pub struct Installation {
     pub keys: Arc<Keys>,
     pub kid: Arc<str>,
     pub cursors: hmac::Key,
+    /// What its sessions lead to; without one, nowhere.
+    pub node: Option<Node>,
     sessions: Mutex<Sessions>,
 }
 
@@ -64,6 +67,7 @@ pub struct Scene {
 impl Scene {
     pub fn prepare(file: WorldFile) -> Result<Self, WorldError> {
         let directory = Directory::resolve(file)?;
+        node::check(&directory.file)?;
         let model = Model::build(&directory.file.permissions, &directory.relations())
             .map_err(|error| WorldError::Syntax(error.to_string()))?;
         Ok(Self { directory: Arc::new(directory), model: Arc::new(model) })
@@ -81,6 +85,8 @@ pub struct Origin {
     pub clock: Clock,
     pub seed: [u8; 32],
     pub journal: usize,
+    /// What all nodes share; without it there are none.
+    pub site: Option<Arc<Site>>,
 }
 
 #[derive(Debug)]
@@ -95,14 +101,10 @@ pub struct Namespace {
 impl Namespace {
     fn create(name: &str, origin: Arc<Origin>) -> Result<Self, NamespaceError> {
         let seed = derive(&origin.seed, &[b"namespace", name.as_bytes()]);
-        let first = install(&origin.scene, origin.clock.fork(), &seed, 0)?;
-        Ok(Self {
-            name: name.into(),
-            journal: Arc::new(Journal::new(origin.journal)),
-            seed,
-            origin,
-            now: RwLock::new(Arc::new(first)),
-        })
+        let journal = Arc::new(Journal::new(origin.journal));
+        let ground = Ground { name, seed: &seed, journal: &journal, site: origin.site.as_ref() };
+        let first = ground.install(&origin.scene, origin.clock.fork(), 0)?;
+        Ok(Self { name: name.into(), journal, seed, origin, now: RwLock::new(Arc::new(first)) })
     }
 
     pub fn installation(&self) -> Arc<Installation> {
@@ -115,7 +117,7 @@ impl Namespace {
 
     /// Back to how the namespace began: world, clock, ids, sessions, journal.
     pub fn reset(&self) -> Result<(), NamespaceError> {
-        let first = install(&self.origin.scene, self.origin.clock.fork(), &self.seed, 0)?;
+        let first = self.ground().install(&self.origin.scene, self.origin.clock.fork(), 0)?;
         self.replace(first);
         self.journal.clear();
         Ok(())
@@ -126,29 +128,55 @@ impl Namespace {
         let before = self.installation();
         // Another stretch of ids, so that none means two sessions.
         let stretch = before.ids.stretch() + 1;
-        self.replace(install(scene, before.clock.fork(), &self.seed, stretch)?);
+        self.replace(self.ground().install(scene, before.clock.fork(), stretch)?);
         Ok(())
+    }
+
+    fn ground(&self) -> Ground<'_> {
+        Ground {
+            name: &self.name,
+            seed: &self.seed,
+            journal: &self.journal,
+            site: self.origin.site.as_ref(),
+        }
     }
 }
 
-fn install(
-    scene: &Scene,
-    clock: Clock,
-    seed: &[u8; 32],
-    stretch: u64,
-) -> Result<Installation, NamespaceError> {
-    let keys =
-        Keys::from_seed(derive(seed, &[b"signing key"])).map_err(|_| NamespaceError::Keys)?;
-    Ok(Installation {
-        directory: Arc::clone(&scene.directory),
-        model: Arc::clone(&scene.model),
-        clock,
-        ids: Ids::new(derive(seed, &[b"ids", &stretch.to_be_bytes()]), stretch),
-        kid: Arc::from(keys.kid()),
-        keys: Arc::new(keys),
-        cursors: hmac::Key::new(hmac::HMAC_SHA256, &derive(seed, &[b"cursors"])),
-        sessions: Mutex::new(Sessions::new(scene.directory.file.sessions.retention_seconds)),
-    })
+/// What installations of one namespace are made on.
+struct Ground<'n> {
+    name: &'n str,
+    seed: &'n [u8; 32],
+    journal: &'n Arc<Journal>,
+    site: Option<&'n Arc<Site>>,
+}
+
+impl Ground<'_> {
+    fn install(
+        &self,
+        scene: &Scene,
+        clock: Clock,
+        stretch: u64,
+    ) -> Result<Installation, NamespaceError> {
+        let seed = self.seed;
+        let mut keys =
+            Keys::from_seed(derive(seed, &[b"signing key"])).map_err(|_| NamespaceError::Keys)?;
+        if let Some(kept) = self.site.and_then(|site| site.host_seed()) {
+            keys = keys.with_ssh_host_seed(derive(kept, &[b"host", self.name.as_bytes()]));
+        }
+        let world = &scene.directory.file;
+        let site = self.site.filter(|_| world.listeners.served);
+        Ok(Installation {
+            directory: Arc::clone(&scene.directory),
+            model: Arc::clone(&scene.model),
+            clock,
+            ids: Ids::new(derive(seed, &[b"ids", &stretch.to_be_bytes()]), stretch),
+            kid: Arc::from(keys.kid()),
+            keys: Arc::new(keys),
+            cursors: hmac::Key::new(hmac::HMAC_SHA256, &derive(seed, &[b"cursors"])),
+            node: site.map(|site| Node::new(Arc::clone(site), Arc::clone(self.journal))),
+            sessions: Mutex::new(Sessions::new(world.sessions.retention_seconds)),
+        })
+    }
 }
 
 fn derive(seed: &[u8; 32], purpose: &[&[u8]]) -> [u8; 32] {

@@ -109,6 +109,16 @@ impl Keys {
         self.header.len() + encoded_len(payload_bytes) + 1 + encoded_len(SIGNATURE_BYTES)
     }
 
+    /// What the host's own key is made of.
+    pub fn ssh_host_seed(&self) -> &[u8; 32] {
+        &self.host_seed
+    }
+
+    /// The same keys on a host that keeps its own.
+    pub fn with_ssh_host_seed(self, host_seed: [u8; 32]) -> Self {
+        Self { host_seed, host_fingerprint: OnceLock::new(), ..self }
+    }
+
     /// `SHA256:<43 characters>`, as `ssh-keygen -l` prints it for that host key.
     pub fn ssh_host_fingerprint(&self) -> &str {
         self.host_fingerprint.get_or_init(|| {

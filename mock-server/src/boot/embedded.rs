@@ -82,6 +82,12 @@ impl Builder {
         self
     }
 
+    /// Lets sessions lead nowhere, so that their endpoints follow from the seed alone.
+    pub fn no_node(mut self) -> Self {
+        self.config.node = false;
+        self
+    }
+
     /// Starts on a free port of the loopback interface, and returns when requests are answered.
     pub fn start(mut self) -> Result<MockServer, StartError> {
         if let Some(moment) = &self.clock {

@@ -20,6 +20,7 @@ use ring::rand::{SecureRandom as _, SystemRandom};
 use crate::authority::{CaError, DevCa, Draft};
 use crate::namespace::{NamespaceError, Namespaces, Origin, Scene};
 use crate::net;
+use crate::node::Site;
 use crate::route::{self, Server};
 use crate::systems::plexsphere::Generation;
 use crate::world::clock::Clock;
@@ -65,6 +66,8 @@ pub struct Config {
     pub clock: Option<Timestamp>,
     pub state_dir: Option<PathBuf>,
     pub journal: usize,
+    /// Whether sessions lead anywhere.
+    pub node: bool,
 }
 
 impl Default for Config {
@@ -77,6 +80,7 @@ impl Default for Config {
             clock: None,
             state_dir: None,
             journal: 10_000,
+            node: true,
         }
     }
 }
@@ -100,6 +104,7 @@ impl World {
 /// the backlog.
 pub struct Bound {
     listener: TcpListener,
+    tls: net::Tls,
     /// Kept, because its directory goes when it does.
     ca: Arc<DevCa>,
     pub ready: Ready,
@@ -131,14 +136,19 @@ pub fn bind(config: &Config, draft: Draft) -> Result<Bound, StartError> {
     let listener =
         TcpListener::bind(address).map_err(|source| StartError::Listen { address, source })?;
     let bound = listener.local_addr().map_err(|source| StartError::Listen { address, source })?;
-    let ca = draft.settle(config.state_dir.clone()).wait()?;
+    let ca = Arc::new(draft.settle(config.state_dir.clone()).wait()?);
     let ready = Ready::new(bound, ca.file());
-    Ok(Bound { listener, ca: Arc::new(ca), ready })
+    Ok(Bound { listener, tls: certificate(Arc::clone(&ca)), ca, ready })
 }
 
 impl Bound {
     pub fn furnish(self, world: Furnishing) -> Result<Prepared, StartError> {
-        let (namespaces, generation) = world.wait()?;
+        let Furnished { namespaces, generation, site } = world.wait()?;
+        if let Some(site) = site {
+            // A listener that is slow to end keeps neither the certificate nor its directory.
+            let shared = Arc::downgrade(&self.tls);
+            site.present(Arc::new(move || shared.upgrade().and_then(|tls| tls())));
+        }
         let ready = self.ready.to_json();
         let server = Arc::new(Server { namespaces, generation, ready });
         Ok(Prepared { bound: self, server })
@@ -146,26 +156,49 @@ impl Bound {
 }
 
 /// A world being laid out, on a thread of its own while the address and the certificate are made.
-pub struct Furnishing(JoinHandle<Result<(Namespaces, Generation), StartError>>);
+pub struct Furnishing(JoinHandle<Result<Furnished, StartError>>);
+
+struct Furnished {
+    namespaces: Namespaces,
+    generation: Generation,
+    site: Option<Arc<Site>>,
+}
 
 impl Furnishing {
     pub fn begin(config: &Config) -> Self {
         let config = config.clone();
-        Self(std::thread::spawn(move || Ok((namespaces(&config)?, config.generation))))
+        Self(std::thread::spawn(move || {
+            let site = config.node.then(|| site(&config)).transpose()?;
+            let namespaces = namespaces(&config, site.clone())?;
+            Ok(Furnished { namespaces, generation: config.generation, site })
+        }))
     }
 
-    fn wait(self) -> Result<(Namespaces, Generation), StartError> {
+    fn wait(self) -> Result<Furnished, StartError> {
         self.0.join().map_err(|_| StartError::Unfinished)?
     }
 }
 
-fn namespaces(config: &Config) -> Result<Namespaces, StartError> {
+fn namespaces(config: &Config, site: Option<Arc<Site>>) -> Result<Namespaces, StartError> {
     Ok(Namespaces::new(Origin {
         scene: scene(&config.world)?,
         clock: config.clock.map_or_else(Clock::machine, Clock::frozen_at),
         seed: seed(config.seed)?,
         journal: config.journal,
+        site,
     })?)
+}
+
+/// Where runs are to be alike by their seed, host keys follow from it like everything else.
+fn site(config: &Config) -> Result<Arc<Site>, StartError> {
+    match &config.state_dir {
+        Some(directory) if config.seed.is_none() => {
+            let place = directory.display().to_string();
+            let site = Site::kept_in(directory);
+            site.map(Arc::new).map_err(|source| StartError::File { place, source })
+        }
+        _ => Ok(Arc::default()),
+    }
 }
 
 fn scene(world: &World) -> Result<Scene, StartError> {
@@ -227,12 +260,12 @@ pub async fn serve(
     prepared: Prepared,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), StartError> {
-    let Prepared { bound: Bound { listener, ca, .. }, server } = prepared;
+    let Prepared { bound: Bound { listener, tls, ca, .. }, server } = prepared;
     listener.set_nonblocking(true).map_err(StartError::Runtime)?;
     let listener = tokio::net::TcpListener::from_std(listener).map_err(StartError::Runtime)?;
     let sweeper = tokio::spawn(sweep(Arc::clone(&server)));
     let handler = move |request, _peer| route::answer(Arc::clone(&server), request);
-    net::serve(listener, certificate(Arc::clone(&ca)), handler, shutdown).await;
+    net::serve(listener, tls, handler, shutdown).await;
     sweeper.abort();
     drop(ca);
     Ok(())

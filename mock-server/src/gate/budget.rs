@@ -49,6 +49,7 @@ pub(super) fn take(
         expires_at: second.saturating_add(i64::from(ttl)),
         idle_timeout: policy.idle_timeout_seconds,
         target: ask.target,
+        port: 0,
     };
     Ok(Admitted::Fresh(Seat::new(Arc::clone(installation), reserved, new)))
 }

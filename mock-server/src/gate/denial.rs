@@ -39,6 +39,8 @@ pub enum Denial {
     Rate {
         limit: u32,
     },
+    /// No port could be had for the session. Nothing was issued.
+    NoListener,
     /// The signer is away. Nothing was issued.
     SigningUnavailable,
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::Denial;
 use super::token::{Facts, mint};
 use crate::namespace::Installation;
+use crate::node;
 use crate::world::sessions::{NewSession, Reserved, Session};
 
 #[derive(Debug)]
@@ -35,11 +36,21 @@ impl Seat {
         }
         let Some((_, new)) = &self.held else { return Err(Denial::SigningUnavailable) };
         let token = mint(&self.installation, &Facts::from(new))?;
-        let Some((reserved, new)) = self.held.take() else {
+        let Some((reserved, mut new)) = self.held.take() else {
             return Err(Denial::SigningUnavailable);
         };
+        // A port that cannot be had is told before there is a session, not after.
+        let Ok(door) = node::prepare(&self.installation, &mut new) else {
+            self.held = Some((reserved, new));
+            return Err(Denial::NoListener);
+        };
         let now = self.installation.clock.now();
-        let session = self.installation.sessions(now).commit(&reserved, &new);
+        let mut sessions = self.installation.sessions(now);
+        let session = sessions.commit(&reserved, &new);
+        if let Some(door) = door {
+            sessions.hang(session.id, door.open(&self.installation, &session));
+        }
+        drop(sessions);
         Ok((session, token))
     }
 }

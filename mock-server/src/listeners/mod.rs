@@ -1,38 +1,146 @@
-//! Where a session can be used. Endpoints follow from the session alone, so that nothing
-//! has to be remembered and two runs with one seed name the same places.
+//! The doors a session's client really connects to, one room each.
+//!
+//! A listener knows one session. It redeems tokens through a [`Redeemer`] and
+//! tells what happened through an [`Activity`]; it sees no world, no gate and
+//! no other session. Binding and serving are two phases: a port that cannot be
+//! had is told before the session is handed out.
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use uuid::Uuid;
+mod endpoint;
+pub mod k8s;
+mod meter;
+mod porch;
+mod port;
+pub mod ssh;
+pub mod tcp;
 
-use crate::namespace::Installation;
-use crate::world::sessions::Target;
+use tokio::sync::watch;
 
-/// The ports a node hands out to mediated sessions.
-const FIRST_PORT: u64 = 32_768;
-const LAST_PORT: u64 = 60_999;
+pub use endpoint::{LONGEST_ENDPOINT, endpoint};
+pub(crate) use port::take as take_port;
+pub use port::wished as wished_port;
 
-/// What RFC 3986 leaves unreserved stays readable in the user part of a URI.
-const USER: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+/// Why a live session came to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EndReason {
+    Revoked,
+    Expired,
+    Idle,
+    /// The mock itself is being stopped.
+    Shutdown,
+}
 
-/// The longest endpoint the contract allows.
-pub const LONGEST_ENDPOINT: usize = 261;
-
-/// The listener endpoint of a session. For ssh it is a URI that a stock client can dial, with
-/// the user to log in as and the host key to expect; otherwise `host:port`.
-pub fn endpoint(installation: &Installation, session: Uuid, target: &Target) -> String {
-    let host = &installation.directory.file.listeners.host;
-    let port = port(session);
-    match target {
-        Target::Ssh { user, .. } => {
-            let user = utf8_percent_encode(user, USER);
-            let key = installation.keys.ssh_host_fingerprint();
-            format!("ssh://{user};fingerprint={key}@{host}:{port}")
+impl EndReason {
+    /// The words a connected person is shown.
+    #[must_use]
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Revoked => "this session has been revoked",
+            Self::Expired => "this session has expired",
+            Self::Idle => "this session was idle for too long",
+            Self::Shutdown => "the server is shutting down",
         }
-        Target::K8s { .. } | Target::Tcp { .. } => format!("{host}:{port}"),
     }
 }
 
-/// The last bytes of a UUIDv7 are random, or follow from the seed.
-fn port(session: Uuid) -> u64 {
-    FIRST_PORT + session.as_u64_pair().1 % (LAST_PORT - FIRST_PORT + 1)
+/// Fires once, with the reason. Whoever ends sessions holds the other half and
+/// keeps it for as long as the session lives: a dropped half ends the session.
+pub type Ended = watch::Receiver<Option<EndReason>>;
+
+/// Waits for the end of a session.
+pub async fn end_of(ended: &mut Ended) -> EndReason {
+    match ended.wait_for(Option::is_some).await.map(|reason| *reason) {
+        Ok(Some(reason)) => reason,
+        _ => EndReason::Shutdown,
+    }
+}
+
+/// What a token, once accepted, allows.
+#[derive(Clone, Debug)]
+pub struct Redeemed {
+    pub session_id: uuid::Uuid,
+    /// The login user; empty for kinds that have none.
+    pub user: String,
+    /// When not empty: the only command lines that may be run, to the letter.
+    pub allowed_commands: Vec<String>,
+    pub expires_at: jiff::Timestamp,
+    pub ended: Ended,
+}
+
+/// Why a token was not accepted: a short name for the journal, such as
+/// `expired` or `bad_signature`. It never holds a byte of the token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    pub name: &'static str,
+}
+
+/// Judges tokens for one session's listener.
+pub trait Redeemer: Send + Sync {
+    /// Accepts or refuses a token offered under a login name. Refusals are
+    /// journalled by the redeemer, which alone knows what to compare with.
+    ///
+    /// # Errors
+    /// When the token does not open this session.
+    fn redeem(&self, token: &str, user: &str) -> Result<Redeemed, Refusal>;
+
+    /// Lets one more connection in, for kinds that redeem more than once on each.
+    ///
+    /// # Errors
+    /// When the session has been used and may be used once only.
+    fn enter(&self) -> Result<(), Refusal> {
+        Ok(())
+    }
+}
+
+/// What happened on a listener.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// The first client is in.
+    SessionStarted,
+    /// A client is in.
+    ConnectionOpened {
+        connection: u64,
+    },
+    ConnectionClosed {
+        connection: u64,
+        bytes_in: u64,
+        bytes_out: u64,
+    },
+    /// Bytes arrived from a client; told at most once a second.
+    Traffic {
+        connection: u64,
+    },
+    /// A command began; empty for a shell.
+    CommandExecuted {
+        connection: u64,
+        command: String,
+    },
+    CommandExited {
+        connection: u64,
+        command: String,
+        /// Nothing when a signal ended it or its client went away.
+        exit_status: Option<u32>,
+    },
+    /// A request to an API behind the listener was answered.
+    ApiRequest {
+        connection: u64,
+        verb: &'static str,
+        resource: String,
+        status: u16,
+    },
+    /// A client asked for something this session does not give.
+    RequestRefused {
+        connection: u64,
+        request: &'static str,
+    },
+    /// The listener has stopped; all its connections are closed.
+    SessionEnded {
+        reason: EndReason,
+        bytes_in: u64,
+        bytes_out: u64,
+    },
+}
+
+/// Is told what happens. Called from connection tasks: it must not block.
+pub trait Activity: Send + Sync {
+    fn report(&self, event: Event);
 }

@@ -1,6 +1,9 @@
 //! The world file: what a person writes to say who exists and what is allowed.
 //! `fixtures/schema/world.schema.json` describes the same format for editors.
 
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -38,6 +41,38 @@ pub struct WorldFile {
     pub listeners: Listeners,
     #[serde(default)]
     pub sessions: Retention,
+    /// Machines that ssh sessions land on, by name; the node room reads them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub machines: BTreeMap<String, serde_json::Value>,
+    /// Clusters that k8s sessions land on, by name; the node room reads them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub clusters: BTreeMap<String, serde_json::Value>,
+    /// Where the targets of tcp sessions lead.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tcp_targets: Vec<TcpTarget>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TcpTarget {
+    pub host: String,
+    pub port: u16,
+    pub leads_to: LeadsTo,
+}
+
+/// `echo`, `hello`, or a loopback address with its port.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum LeadsTo {
+    BuiltIn(BuiltIn),
+    Address(SocketAddr),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BuiltIn {
+    Echo,
+    Hello,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -133,6 +168,12 @@ pub struct Resource {
     pub resource_type: ResourceType,
     /// The session kinds it serves.
     pub kinds: Vec<Kind>,
+    /// The machine its ssh sessions land on; without one, the standard machine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub machine: Option<String>,
+    /// The cluster its k8s sessions land on; without one, the embedded shop.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cluster: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -238,11 +279,31 @@ pub struct Listeners {
     pub host: String,
     /// Under contract 2026-08: how long until a read of the session shows the endpoint.
     pub report_delay_seconds: u32,
+    /// Whether anything listens there at all.
+    pub served: bool,
+    pub tcp_auth: TcpAuth,
+    /// Whether the second connection to a session is refused.
+    pub single_use: bool,
+}
+
+/// What a client of a tcp session has to show.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TcpAuth {
+    #[default]
+    Token,
+    None,
 }
 
 impl Default for Listeners {
     fn default() -> Self {
-        Self { host: "127.0.0.1".to_owned(), report_delay_seconds: 0 }
+        Self {
+            host: "127.0.0.1".to_owned(),
+            report_delay_seconds: 0,
+            served: true,
+            tcp_auth: TcpAuth::Token,
+            single_use: false,
+        }
     }
 }
 

@@ -5,6 +5,10 @@ mod budget;
 mod client;
 mod clock;
 mod control;
+#[cfg(unix)]
+mod door_clients;
+mod door_tcp;
+mod doors;
 mod generations;
 mod issue;
 mod listing;

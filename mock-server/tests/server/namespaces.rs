@@ -78,7 +78,7 @@ fn names_are_checked_and_their_number_is_bounded() {
 #[test]
 fn the_same_seed_and_clock_give_the_same_bytes() {
     let run = || {
-        let server = at_noon().start().unwrap();
+        let server = at_noon().no_node().start().unwrap();
         let mut seen = Vec::new();
         for base in ["", "/ns/a"] {
             let client = Client::of(&server).below(base);

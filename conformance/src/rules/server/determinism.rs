@@ -37,8 +37,9 @@ fn rule(slug: &str, title: &'static str) -> RuleDraft {
         .title(title)
 }
 
+/// Without listeners: which ports are free is nothing a seed could say.
 fn frozen(bench: &Bench) -> Outcome<Server> {
-    bench.server_with(&ServerOptions::with(&["--clock", NOON]))
+    bench.server_with(&ServerOptions::with(&["--clock", NOON, "--no-node"]))
 }
 
 /// A tour of the server: every byte that the answers hold, without what the port changes.

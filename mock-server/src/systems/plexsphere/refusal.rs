@@ -116,6 +116,7 @@ impl Refusal {
                 "session_limit_exceeded",
                 format!("the rate of {limit} sessions a minute for this identity is used up"),
             ),
+            Denial::NoListener => Self::internal(),
             Denial::SigningUnavailable => Self::new(
                 503,
                 "signing_unavailable",

@@ -52,10 +52,8 @@ pub async fn issue(x: &mut Exchange, headers: &HeaderMap, project: &str, taken: 
 fn issued(x: &mut Exchange, session: &Session, token: &str) -> Response<Body> {
     x.trail.session_id = Some(session.id);
     x.trail.token = Some(TokenMark { kid: x.installation.kid.clone(), jti: session.id });
-    let endpoint = x
-        .generation
-        .endpoint_at_issue()
-        .then(|| listeners::endpoint(&x.installation, session.id, &session.target));
+    let endpoint =
+        x.generation.endpoint_at_issue().then(|| listeners::endpoint(&x.installation, session));
     let mut response = json(201, &told(x, session, token, endpoint.as_deref()));
     if let Ok(location) = HeaderValue::from_str(&location(x, session)) {
         response.headers_mut().insert(LOCATION, location);

@@ -138,8 +138,9 @@ fn imagine(
     let second = x.now.as_second();
     let target = request.and_then(|one| one.target.0.checked(one.kind).ok());
     let subject = [scenario.name.as_bytes(), b"\n", x.path.as_bytes(), b"\n", bytes].concat();
+    let id = x.installation.ids.uuid_for(x.now, &subject);
     Ok(Session::imagined(&NewSession {
-        id: x.installation.ids.uuid_for(x.now, &subject),
+        id,
         domain,
         project,
         resource,
@@ -148,11 +149,13 @@ fn imagine(
         expires_at: second.saturating_add(i64::from(ttl.min(policy.max_ttl_seconds))),
         idle_timeout: policy.idle_timeout_seconds,
         target: target.unwrap_or_else(|| Target::Tcp { host: "localhost".into(), port: 1 }),
+        // Nobody listens there: what is told of is not kept.
+        port: listeners::wished_port(id),
     }))
 }
 
 fn honest(x: &Exchange, session: &Session) -> Issued {
-    let endpoint = listeners::endpoint(&x.installation, session.id, &session.target);
+    let endpoint = listeners::endpoint(&x.installation, session);
     // What does not fit into a token is left for the scenario to patch.
     let token = gate::token_of(&x.installation, session).unwrap_or_default();
     let body = sessions::told(x, session, &token, Some(&endpoint));

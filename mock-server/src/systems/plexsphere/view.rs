@@ -43,8 +43,7 @@ pub fn in_read<'a>(
     let delay = installation.directory.file.listeners.report_delay_seconds;
     let reported = now.as_second() >= session.issued_at.saturating_add(i64::from(delay));
     if !generation.endpoint_at_issue() && session.status == Status::Active && reported {
-        view.listener_endpoint =
-            Some(listeners::endpoint(installation, session.id, &session.target));
+        view.listener_endpoint = Some(listeners::endpoint(installation, session));
     }
     view
 }

@@ -66,6 +66,9 @@ impl Sessions {
         self.buckets.entry(after).or_default().insert(seq, slot);
         self.due.insert((at.saturating_add(self.retention), slot));
         self.release(&places);
+        if let Some(bell) = self.bells.remove(&slot) {
+            bell.ring(reason);
+        }
     }
 
     fn forget(&mut self, slot: Slot) {

@@ -2,6 +2,7 @@
 //! at a hundred and at a million: nothing here walks over sessions it was not asked for.
 
 mod admission;
+mod bell;
 mod listing;
 mod lives;
 mod target;
@@ -15,6 +16,7 @@ use super::directory::Index;
 use super::kind::{Kind, RevokeReason, Status};
 
 pub use admission::{Dimension, KeyDigest, Reserved};
+pub use bell::Bell;
 pub use listing::Filter;
 pub use target::Target;
 
@@ -39,6 +41,8 @@ pub struct Session {
     pub ended_at: Option<i64>,
     pub idle_timeout: Option<u32>,
     pub target: Arc<Target>,
+    /// Where it listens.
+    pub port: u16,
     key: Option<KeyDigest>,
 }
 
@@ -54,6 +58,7 @@ pub struct NewSession {
     pub expires_at: i64,
     pub idle_timeout: Option<u32>,
     pub target: Target,
+    pub port: u16,
 }
 
 impl Session {
@@ -80,6 +85,7 @@ impl Session {
             ended_at: None,
             idle_timeout: new.idle_timeout,
             target,
+            port: new.port,
             key,
         }
     }
@@ -107,6 +113,8 @@ pub struct Sessions {
     rates: HashMap<Index, VecDeque<i64>>,
     replays: HashMap<(Index, KeyDigest), Slot>,
     in_flight: HashSet<(Index, KeyDigest)>,
+    /// Who wants to know when an active session ends.
+    bells: HashMap<Slot, Bell>,
 }
 
 impl Sessions {
@@ -124,6 +132,7 @@ impl Sessions {
             rates: HashMap::new(),
             replays: HashMap::new(),
             in_flight: HashSet::new(),
+            bells: HashMap::new(),
         }
     }
 

@@ -2,6 +2,7 @@ use super::*;
 
 fn new(n: u128, identity: Index, target: Target, now: i64, ttl: i64) -> NewSession {
     NewSession {
+        port: 0,
         id: Uuid::from_u128(n),
         domain: 0,
         project: 0,

@@ -1,0 +1,141 @@
+//! Which form of an answer the client wants. kubectl asks for a Table first, newer clients
+//! for protobuf first; the answer is always JSON, in the first form offered that exists.
+
+use axum::http::{HeaderMap, header};
+
+use super::status::Refusal;
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Form {
+    Object,
+    Table {
+        version: &'static str,
+    },
+    /// Only `metadata`, for clients that watch many objects and read none.
+    Metadata {
+        version: &'static str,
+    },
+}
+
+/// One entry of an Accept header, cut into what matters here.
+struct Offer<'a> {
+    media: &'a str,
+    parameters: Vec<(&'a str, &'a str)>,
+}
+
+impl<'a> Offer<'a> {
+    fn get(&self, name: &str) -> Option<&'a str> {
+        self.parameters.iter().find(|(key, _)| *key == name).map(|(_, value)| *value)
+    }
+
+    fn is_json(&self) -> bool {
+        matches!(self.media, "application/json" | "application/*" | "*/*")
+    }
+}
+
+fn offers(headers: &HeaderMap) -> Vec<Offer<'_>> {
+    let values = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    let entries = values.flat_map(|value| value.split(',')).map(|entry| {
+        let mut parts = entry.split(';').map(str::trim);
+        let media = parts.next().unwrap_or_default();
+        Offer { media, parameters: parts.filter_map(|part| part.split_once('=')).collect() }
+    });
+    entries.filter(|offer| !offer.media.is_empty()).collect()
+}
+
+/// The form of objects and lists.
+pub(crate) fn form(headers: &HeaderMap) -> Result<Form, Refusal> {
+    let offers = offers(headers);
+    if offers.is_empty() {
+        return Ok(Form::Object);
+    }
+    for offer in offers.iter().filter(|offer| offer.is_json()) {
+        let version = match offer.get("v") {
+            Some("v1") => "v1",
+            Some("v1beta1") => "v1beta1",
+            _ => "",
+        };
+        match offer.get("as") {
+            None => return Ok(Form::Object),
+            Some("Table") if !version.is_empty() => return Ok(Form::Table { version }),
+            Some("PartialObjectMetadata" | "PartialObjectMetadataList") if !version.is_empty() => {
+                return Ok(Form::Metadata { version });
+            }
+            Some(_) => {}
+        }
+    }
+    Err(Refusal::not_acceptable())
+}
+
+/// Which version of aggregated discovery is wanted, if any is wanted before plain JSON.
+pub(crate) fn aggregated(headers: &HeaderMap) -> Option<&'static str> {
+    for offer in offers(headers).iter().filter(|offer| offer.is_json()) {
+        match (offer.get("as"), offer.get("v")) {
+            (Some("APIGroupDiscoveryList"), Some("v2")) => return Some("v2"),
+            (Some("APIGroupDiscoveryList"), Some("v2beta1")) => return Some("v2beta1"),
+            (None, _) => return None,
+            _ => {}
+        }
+    }
+    None
+}
+
+/// Logs, health and discovery have one form; a client that shuts it out is told so.
+pub(crate) fn plain(headers: &HeaderMap, media: &str) -> Result<(), Refusal> {
+    let offers = offers(headers);
+    let wildcard = media.split('/').next().map(|head| format!("{head}/*")).unwrap_or_default();
+    let fits = |offer: &Offer<'_>| {
+        offer.media == "*/*"
+            || offer.media == media
+            || offer.media == wildcard
+            // kubectl asks for logs as it asks for objects.
+            || offer.is_json()
+    };
+    if offers.is_empty() || offers.iter().any(fits) {
+        Ok(())
+    } else {
+        Err(Refusal::not_acceptable())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn accepting(value: &'static str) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::ACCEPT, value.parse().unwrap());
+        headers
+    }
+
+    #[test]
+    fn the_first_known_form_wins() {
+        let table = Form::Table { version: "v1" };
+        for (accept, expected) in [
+            ("application/json;as=Table;v=v1;g=meta.k8s.io,application/json", Some(table)),
+            ("application/json;as=Table;v=v9;g=meta.k8s.io,application/json", Some(Form::Object)),
+            (
+                "application/json;as=Table;g=meta.k8s.io;v=v1beta1",
+                Some(Form::Table { version: "v1beta1" }),
+            ),
+            ("application/vnd.kubernetes.protobuf,application/json", Some(Form::Object)),
+            ("application/json, */*", Some(Form::Object)),
+            ("*/*", Some(Form::Object)),
+            ("application/vnd.kubernetes.protobuf", None),
+            ("text/html", None),
+        ] {
+            assert_eq!(form(&accepting(accept)).ok(), expected, "{accept}");
+        }
+        assert_eq!(form(&HeaderMap::new()).ok(), Some(Form::Object));
+    }
+
+    #[test]
+    fn discovery_comes_in_the_version_asked() {
+        let v2 =
+            "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json";
+        let beta = "application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList,application/json";
+        assert_eq!(aggregated(&accepting(v2)), Some("v2"));
+        assert_eq!(aggregated(&accepting(beta)), Some("v2beta1"));
+        assert_eq!(aggregated(&accepting("application/json")), None);
+    }
+}
