@@ -4,6 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::report::Format;
+use crate::shard::Shard;
+
 /// Judges any plexctl and any control plane by the rules of the public pages.
 #[derive(Debug, Parser)]
 #[command(name = "conformance", version, after_help = EXIT_CODES)]
@@ -40,6 +43,23 @@ pub enum Command {
     },
     /// Say what this machine offers to the rules, and what is missing.
     Doctor(Subjects),
+    /// Render a JSON report again, in any form.
+    Report {
+        /// A report that `run --report FILE.json` wrote.
+        file: PathBuf,
+        #[command(flatten)]
+        reports: Reports,
+    },
+    /// Make one report of the reports of all shards, and end as one run would have.
+    Merge {
+        /// The JSON reports, one of each shard.
+        #[arg(required = true, value_name = "FILE")]
+        shards: Vec<PathBuf>,
+        #[command(flatten)]
+        reports: Reports,
+    },
+    /// Say what became better and what became worse; end with 1 when something became worse.
+    Diff { before: PathBuf, after: PathBuf },
 }
 
 /// Whom to judge.
@@ -80,20 +100,59 @@ pub struct RunArgs {
     /// A YAML or JSON list of deviations that are known: rule, reason, link, observation, expires.
     #[arg(long, value_name = "FILE")]
     pub known_failing: Option<PathBuf>,
-    #[arg(long, value_enum, default_value_t)]
-    pub output: Output,
-    /// Also write the JSON report to this file.
-    #[arg(long, value_name = "FILE")]
-    pub report: Option<PathBuf>,
+    /// Judge only the K-th of N parts of the chosen rules; `merge` puts their reports together.
+    #[arg(long, value_name = "K/N")]
+    pub shard: Option<Shard>,
+    /// Judge in another order, which depends on this number alone.
+    #[arg(long, value_name = "SEED")]
+    pub shuffle: Option<u64>,
+    /// After the first failure, judge nothing more; the rest is not-run.
+    #[arg(long)]
+    pub fail_fast: bool,
+    #[command(flatten)]
+    pub reports: Reports,
+    /// Show all that happened, also for rules that passed.
+    #[arg(long, conflicts_with = "quiet")]
+    pub trace: bool,
+    /// Put times into the reports; two runs are then no longer the same file.
+    #[arg(long)]
+    pub timings: bool,
+    /// Leave the sandboxes on disk and name them.
+    #[arg(long)]
+    pub keep: bool,
+}
+
+/// Where the report goes, and as what.
+#[derive(Debug, Args)]
+pub struct Reports {
+    /// What is written to stdout.
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t)]
+    pub output: Format,
+    /// Also write a report to this file; its name tells the form (.json .xml .tap .html .md .txt),
+    /// or FORMAT= in front of it does. May be repeated.
+    #[arg(long = "report", value_name = "[FORMAT=]FILE", value_parser = report_file)]
+    pub files: Vec<(Format, PathBuf)>,
+    /// Add annotations for GitHub's job log, and a summary to $GITHUB_STEP_SUMMARY.
+    #[arg(long)]
+    pub github: bool,
     /// Name the rules that passed, too, and each skipped rule on a line of its own.
     #[arg(long, short, conflicts_with = "quiet")]
     pub verbose: bool,
     /// Show only what went wrong, and the closing lines.
     #[arg(long, short)]
     pub quiet: bool,
-    /// Leave the sandboxes on disk and name them.
-    #[arg(long)]
-    pub keep: bool,
+}
+
+fn report_file(text: &str) -> Result<(Format, PathBuf), String> {
+    if let Some((name, file)) = text.split_once('=')
+        && let Ok(format) = Format::from_str(name, false)
+    {
+        return Ok((format, file.into()));
+    }
+    match Format::of_file(text) {
+        Some(format) => Ok((format, text.into())),
+        None => Err("its name does not tell the form; write FORMAT=FILE".to_owned()),
+    }
 }
 
 #[derive(Debug, Args)]

@@ -2,7 +2,6 @@
 
 use std::process::ExitCode;
 
-use crate::runner::Judged;
 use crate::verdict::Verdict;
 
 /// How a run ended, worst last.
@@ -36,8 +35,12 @@ impl Ending {
 
     /// What a whole run amounts to. A failure outweighs a fault of the harness: the subject is
     /// known to be wrong, whatever else could not be seen.
-    pub fn of(judged: &[Judged], stale_expectations: usize) -> Self {
-        let any = |wanted: fn(&Verdict) -> bool| judged.iter().any(|one| wanted(&one.verdict));
+    pub fn of<'v>(
+        verdicts: impl IntoIterator<Item = &'v Verdict>,
+        stale_expectations: usize,
+    ) -> Self {
+        let verdicts: Vec<&Verdict> = verdicts.into_iter().collect();
+        let any = |wanted: fn(&Verdict) -> bool| verdicts.iter().any(|one| wanted(one));
         if any(|verdict| matches!(verdict, Verdict::Fail { .. })) {
             Self::DoesNotConform
         } else if any(|verdict| matches!(verdict, Verdict::Broken { .. } | Verdict::NotRun { .. }))
@@ -53,6 +56,21 @@ impl Ending {
     }
 }
 
+impl Ending {
+    /// The ending that a report was written with.
+    pub fn of_code(code: u8) -> Option<Self> {
+        let all = [
+            Self::Conforms,
+            Self::DoesNotConform,
+            Self::Usage,
+            Self::HarnessFailed,
+            Self::StaleExpectation,
+            Self::NothingRan,
+        ];
+        all.into_iter().find(|ending| ending.code() == code)
+    }
+}
+
 impl From<Ending> for ExitCode {
     fn from(ending: Ending) -> Self {
         Self::from(ending.code())
@@ -61,21 +79,15 @@ impl From<Ending> for ExitCode {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::verdict::Failure;
 
-    fn judged(verdict: Verdict) -> Judged {
-        Judged { id: "a.b".into(), verdict, took: Duration::ZERO, evidence: Vec::new() }
-    }
-
     #[test]
     fn skips_alone_are_never_success() {
-        let skip = || judged(Verdict::Skip { need: "kubectl".into() });
-        let pass = || judged(Verdict::Pass);
-        let fail = || judged(Verdict::Fail { failure: Failure::new("a", "b", "c") });
-        let broken = || judged(Verdict::Broken { why: "x".into() });
+        let skip = || Verdict::Skip { need: "kubectl".into() };
+        let pass = || Verdict::Pass;
+        let fail = || Verdict::Fail { failure: Failure::new("a", "b", "c") };
+        let broken = || Verdict::Broken { why: "x".into() };
         assert_eq!(Ending::of(&[], 0), Ending::NothingRan);
         assert_eq!(Ending::of(&[skip()], 0), Ending::NothingRan);
         assert_eq!(Ending::of(&[skip(), pass()], 0), Ending::Conforms);

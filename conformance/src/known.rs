@@ -1,12 +1,13 @@
 //! The list of deviations a subject's owner knows of. An entry must name its reason and a link,
 //! must happen as listed, and expires.
 
+use std::fmt;
 use std::path::Path;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::runner::Judged;
 use crate::verdict::{Outcome, Verdict, broken};
@@ -19,14 +20,29 @@ pub struct Expectation {
     pub reason: String,
     /// Where the deviation is tracked.
     pub link: String,
-    /// A text that the failure must contain; any failure will do without one.
-    pub observation: Option<String>,
+    /// A text that the failure must contain.
+    pub observation: String,
     /// The last day on which the entry holds, `YYYY-MM-DD`.
     pub expires: Date,
 }
 
 #[derive(Debug, Default)]
 pub struct KnownFailing(Vec<Expectation>);
+
+/// What is wrong with an entry of the list, and how to mend the list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stale {
+    pub rule: String,
+    pub problem: String,
+    /// The lines to delete or to add, each after the word that says which.
+    pub mend: String,
+}
+
+impl fmt::Display for Stale {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.rule, self.problem)
+    }
+}
 
 impl KnownFailing {
     /// Reads a list from YAML, of which JSON is a part.
@@ -40,8 +56,14 @@ impl KnownFailing {
         let entries: Vec<Expectation> =
             serde_saphyr::from_str(text).map_err(|error| error.to_string())?;
         for entry in &entries {
-            if entry.reason.trim().is_empty() || entry.link.trim().is_empty() {
-                return Err(format!("the entry for {} gives no reason or no link", entry.rule));
+            for (what, text) in [
+                ("reason", &entry.reason),
+                ("link", &entry.link),
+                ("observation", &entry.observation),
+            ] {
+                if text.trim().is_empty() {
+                    return Err(format!("the entry for {} gives no {what}", entry.rule));
+                }
             }
             globset::Glob::new(&entry.rule).map_err(|error| error.to_string())?;
         }
@@ -49,49 +71,101 @@ impl KnownFailing {
     }
 
     /// Turns the listed failures into known ones and returns what is wrong with the list itself.
-    pub fn apply(&self, judged: &mut [Judged], now: Timestamp) -> Vec<String> {
+    /// `all` is every rule there is: an entry for rules that were not chosen, or that are in
+    /// another shard, is not judged.
+    pub fn apply(&self, judged: &mut [Judged], all: &[&str], now: Timestamp) -> Vec<Stale> {
         let today = now.to_zoned(TimeZone::UTC).date();
-        self.0.iter().filter_map(|entry| entry.apply(judged, today)).collect()
+        self.0.iter().filter_map(|entry| entry.apply(judged, all, today)).collect()
     }
 }
 
 impl Expectation {
-    fn apply(&self, judged: &mut [Judged], today: Date) -> Option<String> {
+    fn apply(&self, judged: &mut [Judged], all: &[&str], today: Date) -> Option<Stale> {
+        let stale = |problem: String, add: Vec<String>| {
+            let mut lines = vec![format!("delete: {}", self.line())];
+            lines.extend(add.into_iter().map(|line| format!("add: {line}")));
+            Some(Stale { rule: self.rule.clone(), problem, mend: lines.join("\n") })
+        };
         if today > self.expires {
-            return Some(format!("{}: expired on {}", self.rule, self.expires));
+            return stale(format!("expired on {}", self.expires), Vec::new());
         }
         let Ok(glob) = globset::Glob::new(&self.rule) else {
-            return Some(format!("{}: not a glob", self.rule));
+            return stale("not a glob".to_owned(), Vec::new());
         };
         let glob = glob.compile_matcher();
-        let (mut matched, mut stale) = (false, Vec::new());
+        if !all.iter().any(|id| glob.is_match(id)) {
+            return stale("no rule is called so".to_owned(), Vec::new());
+        }
+        let (mut problems, mut add) = (Vec::new(), Vec::new());
         for one in judged.iter_mut().filter(|one| glob.is_match(&one.id)) {
-            matched = true;
             match &one.verdict {
-                Verdict::Fail { failure } => {
-                    let text = failure.to_string();
-                    if self.observation.as_ref().is_none_or(|wanted| text.contains(wanted)) {
-                        one.verdict = Verdict::Known {
-                            reason: self.reason.clone(),
-                            link: self.link.clone(),
-                            failure: failure.clone(),
-                        };
-                    } else {
-                        stale.push(format!("{} fails otherwise than listed", one.id));
-                    }
+                Verdict::Fail { failure } if failure.to_string().contains(&self.observation) => {
+                    one.verdict = Verdict::Known {
+                        reason: self.reason.clone(),
+                        link: self.link.clone(),
+                        failure: failure.clone(),
+                    };
+                    add.push(Self { rule: one.id.clone(), ..self.clone() }.line());
                 }
-                Verdict::Pass => stale.push(format!("{} passes", one.id)),
+                Verdict::Fail { failure } => {
+                    problems.push(format!("{} fails otherwise than listed", one.id));
+                    let observation = beginning(&failure.observed);
+                    add.push(Self { rule: one.id.clone(), observation, ..self.clone() }.line());
+                }
+                Verdict::Pass => problems.push(format!("{} passes", one.id)),
                 Verdict::Known { .. }
                 | Verdict::Skip { .. }
                 | Verdict::NotRun { .. }
                 | Verdict::Broken { .. } => {}
             }
         }
-        if !matched {
-            stale.push("no rule that ran is called so".to_owned());
+        if problems.is_empty() {
+            return None;
         }
-        (!stale.is_empty()).then(|| format!("{}: {}", self.rule, stale.join(", ")))
+        stale(problems.join(", "), add)
     }
+
+    /// The entry as a line of the list.
+    fn line(&self) -> String {
+        let Self { rule, reason, link, observation, expires } = self;
+        let [rule, reason, link, observation] =
+            [rule, reason, link, observation].map(|text| quoted(text));
+        format!(
+            "- {{rule: {rule}, reason: {reason}, link: {link}, observation: {observation}, \
+             expires: {expires}}}"
+        )
+    }
+}
+
+/// The line that would list a failure; reason and link are its owner's to give.
+pub fn listing(judged: &Judged, today: Date) -> Option<String> {
+    let Verdict::Fail { failure } = &judged.verdict else { return None };
+    let entry = Expectation {
+        rule: judged.id.clone(),
+        reason: "WHY".to_owned(),
+        link: "https://WHERE".to_owned(),
+        observation: beginning(&failure.observed),
+        expires: today.checked_add(jiff::Span::new().days(90)).unwrap_or(today),
+    };
+    Some(entry.line())
+}
+
+/// As much of an observation as one can read; what comes later tends to hold paths and times.
+fn beginning(observed: &str) -> String {
+    observed
+        .lines()
+        .next()
+        .unwrap_or_default()
+        .chars()
+        .take(60)
+        .collect::<String>()
+        .trim()
+        .to_owned()
+}
+
+/// A YAML string in single quotes.
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''").replace(['\n', '\r'], " "))
 }
 
 #[cfg(test)]
@@ -117,8 +191,10 @@ mod tests {
         Verdict::Fail { failure: Failure::new("the end", "exit code 77", observed) }
     }
 
-    fn apply(judged: &mut [Judged], now: &str) -> Vec<String> {
-        KnownFailing::parse(LIST).unwrap().apply(judged, now.parse().unwrap())
+    const ALL: [&str; 3] = ["ssh.exit.4", "ssh.exit.77", "x.y"];
+
+    fn apply(judged: &mut [Judged], now: &str) -> Vec<Stale> {
+        KnownFailing::parse(LIST).unwrap().apply(judged, &ALL, now.parse().unwrap())
     }
 
     #[test]
@@ -133,18 +209,29 @@ mod tests {
     fn an_entry_that_no_longer_holds_is_stale() {
         let day = "2029-01-01T00:00:00Z";
         let mut other = [judged("ssh.exit.77", failing("exit code 1"))];
-        assert_eq!(apply(&mut other, day).len(), 1);
+        let stale = apply(&mut other, day);
         assert_eq!(other[0].verdict.word(), "fail", "another failure is not excused");
+        assert!(stale[0].mend.starts_with("delete: - {rule: 'ssh.exit.*', reason: "), "{stale:?}");
+        let add = stale[0].mend.split_once("\nadd: ").unwrap().1;
+        let mended = KnownFailing::parse(add).unwrap();
+        let mut again = [judged("ssh.exit.77", failing("exit code 1"))];
+        assert!(mended.apply(&mut again, &ALL, day.parse().unwrap()).is_empty(), "{add}");
+        assert_eq!(again[0].verdict.word(), "known", "the line to add is the one that was missing");
         assert_eq!(apply(&mut [judged("ssh.exit.77", Verdict::Pass)], day).len(), 1);
-        assert_eq!(apply(&mut [judged("x.y", Verdict::Pass)], day).len(), 1);
+        // Its rules were not chosen, or are in another shard.
+        assert!(apply(&mut [judged("x.y", Verdict::Pass)], day).is_empty());
+        let nowhere = KnownFailing::parse(&LIST.replace("ssh.exit", "no.such")).unwrap();
+        let stale = nowhere.apply(&mut [], &ALL, day.parse().unwrap());
+        assert_eq!(stale[0].problem, "no rule is called so");
         let mut late = [judged("ssh.exit.77", failing("exit code 4"))];
         assert_eq!(apply(&mut late, "2030-02-01T00:00:00Z").len(), 1);
         assert_eq!(late[0].verdict.word(), "fail");
     }
 
     #[test]
-    fn an_entry_without_a_reason_is_refused() {
+    fn an_entry_without_a_reason_or_an_observation_is_refused() {
         assert!(KnownFailing::parse(&LIST.replace("exits 4 for now", "''")).is_err());
         assert!(KnownFailing::parse(&LIST.replace("link:", "lnk:")).is_err());
+        assert!(KnownFailing::parse(&LIST.replace("  observation: exit code 4\n", "")).is_err());
     }
 }

@@ -5,7 +5,7 @@
 //! - `bench`: everything a rule may touch (subject, sandbox, referee, server, contract)
 //! - `target`: whom we judge; `subjects`: where our own binaries are found; `runner`: one rule or many against it; `verdict`: what came out
 //! - `fixture`: the shared data files, compiled in
-//! - `cli`, `commands`, `known`, `report`, `exit`: the standalone runner; `tables`: the pages it generates
+//! - `cli`, `commands`, `known`, `shard`, `report`, `exit`: the standalone runner; `tables`: the pages it generates
 //!
 //! Two doors lead in: `tests/catalogue.rs` for `cargo test`, `main.rs` for any binary on any path.
 
@@ -20,6 +20,7 @@ pub mod report;
 pub mod rule;
 mod rules;
 pub mod runner;
+pub mod shard;
 pub mod subjects;
 pub mod tables;
 pub mod target;

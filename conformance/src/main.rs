@@ -2,7 +2,7 @@
 
 #![expect(clippy::print_stderr, reason = "this is the file that prints")]
 
-use std::io::{self, BufWriter, ErrorKind, Write};
+use std::io::{self, BufWriter, ErrorKind, IsTerminal, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -20,7 +20,11 @@ fn main() -> ExitCode {
         }
     };
     let mut out = BufWriter::new(io::stdout().lock());
-    let ended = commands::dispatch(cli, &mut out);
+    let mut err = io::stderr();
+    let dumb = std::env::var_os("TERM").is_none_or(|term| term.is_empty() || term == "dumb");
+    let live = err.is_terminal() && !dumb;
+    let terminal = if live { Some(&mut err as &mut dyn Write) } else { None };
+    let ended = commands::dispatch(cli, &mut out, terminal);
     if let Err(error) = out.flush()
         && error.kind() != ErrorKind::BrokenPipe
     {

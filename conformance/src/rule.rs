@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::bench::Bench;
 use crate::verdict::Outcome;
@@ -12,7 +12,7 @@ type Text = Cow<'static, str>;
 type Check = Box<dyn Fn(&Bench) -> Outcome + Send + Sync>;
 
 /// MUST is the documented behaviour; SHOULD is a habit of this project that others may not share.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Level {
     Must,
@@ -20,7 +20,7 @@ pub enum Level {
 }
 
 /// Who is judged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Side {
     /// plexctl, against the referee.
@@ -32,7 +32,7 @@ pub enum Side {
 }
 
 /// Where the rule comes from: a public page and the fact on it, or a decision record.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Source {
     pub page: Text,
     pub fact: Text,

@@ -8,22 +8,18 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use serde::Serialize;
-
-use crate::bench::{Bench, Family};
+use crate::bench::{self, Bench, Family};
 use crate::rule::{Need, Rule, Side};
 use crate::target::{ServerTarget, Target};
 use crate::verdict::Verdict;
 
 /// A rule's verdict, how long it took, and what happened meanwhile.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone)]
 pub struct Judged {
     pub id: String,
-    #[serde(flatten)]
     pub verdict: Verdict,
-    #[serde(skip)]
     pub took: Duration,
-    /// Empty for a pass.
+    /// Empty for a pass, unless everything is traced.
     pub evidence: Vec<String>,
 }
 
@@ -39,9 +35,8 @@ pub fn run(rule: &Rule, target: &Arc<Target>) -> Judged {
     if let Some(need) = missing(rule, target) {
         return judged(Verdict::Skip { need }, Vec::new());
     }
-    let asks_server = rule.side != Side::Client;
-    if asks_server && let Some(why) = target.server_gone.get() {
-        return judged(Verdict::NotRun { why: format!("the server is gone: {why}") }, Vec::new());
+    if let Some(why) = moot(rule, target) {
+        return judged(Verdict::NotRun { why }, Vec::new());
     }
     let bench = Bench::new(Arc::clone(target));
     let verdict = match catch_unwind(AssertUnwindSafe(|| rule.judge(&bench))) {
@@ -51,11 +46,62 @@ pub fn run(rule: &Rule, target: &Arc<Target>) -> Judged {
             redacted(Verdict::Broken { why }, &bench)
         }
     };
+    let verdict = crashed(rule, target, verdict);
     let evidence = match verdict {
-        Verdict::Pass | Verdict::Skip { .. } => Vec::new(),
+        Verdict::Pass | Verdict::Skip { .. } if !target.settings.trace => Vec::new(),
         _ => bench.evidence().lines(),
     };
     judged(verdict, evidence)
+}
+
+/// Why the rule need not be judged any more.
+fn moot(rule: &Rule, target: &Target) -> Option<String> {
+    if let Some(first) = target.stopped.get() {
+        return Some(format!("stopped after {first}"));
+    }
+    if rule.side != Side::Client
+        && let Some(why) = target.server_gone.get()
+    {
+        return Some(format!("the server is gone: {why}"));
+    }
+    if rule.side != Side::Server
+        && let Some(why) = target.client_gone.get()
+    {
+        return Some(format!("the client is gone: {why}"));
+    }
+    None
+}
+
+/// Looks whether the subject is still there after a rule went wrong. Whoever sees first that it is
+/// gone keeps its verdict; what else was under way at that moment is not run, never failed.
+fn crashed(rule: &Rule, target: &Target, verdict: Verdict) -> Verdict {
+    if !matches!(verdict, Verdict::Fail { .. } | Verdict::Broken { .. }) {
+        return verdict;
+    }
+    if target.settings.fail_fast {
+        let _ = target.stopped.set(rule.id.to_string());
+    }
+    if let Verdict::Broken { why } = &verdict
+        && rule.side != Side::Server
+        && let Some(program) = &target.plexctl
+        && why.starts_with(&format!("cannot start {}", program.display()))
+    {
+        let _ = target.client_gone.set(why.clone());
+    }
+    if rule.side != Side::Client
+        && let Some(ServerTarget::Running(running)) = &target.server
+        && !bench::answers_at(&running.url)
+    {
+        let why = format!("it takes no connection since {}", rule.id);
+        let asked_nothing = match &verdict {
+            Verdict::Fail { failure } => failure.expected == "an open port",
+            _ => true,
+        };
+        if target.server_gone.set(why.clone()).is_err() || asked_nothing {
+            return Verdict::NotRun { why: format!("the server is gone: {why}") };
+        }
+    }
+    verdict
 }
 
 /// Judges many rules on `jobs` threads and hands each verdict over as it falls.

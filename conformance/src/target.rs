@@ -12,6 +12,10 @@ pub struct Target {
     pub settings: Settings,
     /// Set once the server has died for good; the rules that need it are then not run.
     pub(crate) server_gone: OnceLock<String>,
+    /// Set once the client cannot be started at all.
+    pub(crate) client_gone: OnceLock<String>,
+    /// Set once a rule failed and `fail_fast` is on.
+    pub(crate) stopped: OnceLock<String>,
     /// What plexctl's commands say to `--help`, asked once.
     pub(crate) help: OnceLock<String>,
 }
@@ -42,10 +46,20 @@ pub struct Settings {
     pub seed: u64,
     /// Leave the sandboxes on disk and name them in the evidence.
     pub keep: bool,
+    /// Keep what happened also for rules that passed.
+    pub trace: bool,
+    /// After the first failure the rest is not run.
+    pub fail_fast: bool,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { timeout: Duration::from_secs(20), seed: 1, keep: false }
+        Self {
+            timeout: Duration::from_secs(20),
+            seed: 1,
+            keep: false,
+            trace: false,
+            fail_fast: false,
+        }
     }
 }

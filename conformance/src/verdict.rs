@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// What a check returns: `Ok(())`, or why the rule did not pass.
 pub type Outcome<T = ()> = Result<T, Reason>;
@@ -21,7 +21,7 @@ pub enum Reason {
 }
 
 /// One broken rule: what was looked at, what it should have been, what it was.
-#[derive(Debug, Clone, Serialize, PartialEq, Eq)]
+#[derive(Debug, Clone, Serialize, Deserialize, PartialEq, Eq)]
 pub struct Failure {
     pub what: String,
     pub expected: String,
@@ -104,7 +104,7 @@ pub fn expect(
 }
 
 /// The judgement of one rule against one target.
-#[derive(Debug, Clone, Serialize, PartialEq, Eq)]
+#[derive(Debug, Clone, Serialize, Deserialize, PartialEq, Eq)]
 #[serde(tag = "verdict", rename_all = "snake_case")]
 pub enum Verdict {
     Pass,
@@ -140,6 +140,11 @@ impl Verdict {
             Self::NotRun { .. } => "not-run",
             Self::Broken { .. } => "broken",
         }
+    }
+
+    /// Whether somebody has to look at it.
+    pub fn is_wrong(&self) -> bool {
+        matches!(self, Self::Fail { .. } | Self::NotRun { .. } | Self::Broken { .. })
     }
 }
 

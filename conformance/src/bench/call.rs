@@ -58,6 +58,10 @@ impl Endpoint {
         format!("{}:{}", self.host, self.port)
     }
 
+    pub(crate) fn takes_connections(&self) -> bool {
+        TcpStream::connect((self.host.as_str(), self.port)).is_ok()
+    }
+
     pub(crate) fn connect(&self) -> Outcome<Box<dyn Connection>> {
         self.connect_with_patience(ANSWER_LIMIT)
     }

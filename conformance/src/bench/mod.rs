@@ -34,6 +34,7 @@ pub use self::referee::{Answer, Referee, RefereeScript, Scenario};
 pub use self::running::Running;
 pub use self::sandbox::{Entry, EntryKind, Sandbox, Tree};
 pub use self::server::{Exchange, Server, ServerOptions};
+pub(crate) use self::subject::quote;
 pub use self::subject::{Run, Sink};
 pub use self::tap::Tap;
 pub use self::tls::Certificate;
@@ -177,6 +178,12 @@ pub(crate) fn has_control_routes(url: &str, ca_file: Option<&std::path::Path>) -
     let endpoint = call::Endpoint::parse(url.trim_end_matches('/'), ca_file)?;
     let ready = Call::new(endpoint, "GET", "/__mock/ready", Evidence::default()).send()?;
     Ok(ready.status() == 200 && ready.json()["event"] == "ready")
+}
+
+/// Whether anything takes a connection at the address of that base URL.
+pub(crate) fn answers_at(url: &str) -> bool {
+    call::Endpoint::parse(url.trim_end_matches('/'), None)
+        .is_ok_and(|endpoint| endpoint.takes_connections())
 }
 
 /// Our own file creation mask, where the system tells it without changing it.

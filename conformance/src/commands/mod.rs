@@ -3,6 +3,7 @@
 mod docs;
 mod doctor;
 mod list;
+mod report;
 mod run;
 
 use std::fmt;
@@ -15,13 +16,21 @@ use crate::rule::{self, Rule};
 use crate::verdict::Reason;
 
 /// Runs the subcommand; `Err` is the harness's own failure or a usage mistake.
-pub fn dispatch(cli: Cli, out: &mut dyn Write) -> Result<Ending, Trouble> {
+/// `terminal` is where a line may live while a run goes on.
+pub fn dispatch(
+    cli: Cli,
+    out: &mut dyn Write,
+    terminal: Option<&mut dyn Write>,
+) -> Result<Ending, Trouble> {
     match cli.command {
-        Command::Run(args) => run::run(&args, out),
+        Command::Run(args) => run::run(&args, out, terminal),
         Command::List(args) => list::list(&args, out),
         Command::Explain { rule, output } => list::explain(&rule, output, out),
         Command::Docs { check, dir } => docs::docs(&dir, check, out),
         Command::Doctor(subjects) => doctor::doctor(&subjects, out),
+        Command::Report { file, reports } => report::again(&file, &reports, out),
+        Command::Merge { shards, reports } => report::merge(&shards, &reports, out),
+        Command::Diff { before, after } => report::diff(&before, &after, out),
     }
 }
 

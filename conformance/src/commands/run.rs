@@ -1,5 +1,6 @@
 //! `run`: the rules against the subjects, and the report.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io::Write;
 use std::path::PathBuf;
@@ -8,61 +9,113 @@ use std::thread;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 
-use super::{Trouble, choose};
-use crate::bench::{self, redaction};
+use super::{Trouble, choose, report};
+use crate::bench::{self, quote};
 use crate::catalogue;
-use crate::cli::{Output, RunArgs, Subjects};
+use crate::cli::{Level, RunArgs, Subjects};
 use crate::exit::Ending;
-use crate::known::KnownFailing;
-use crate::report::{self, text::Detail};
+use crate::known::{self, KnownFailing};
+use crate::report::canary::Vault;
+use crate::report::progress::Progress;
+use crate::report::text::Detail;
+use crate::report::{About, Report, model as report_model};
 use crate::runner;
+use crate::shard;
 use crate::subjects as binaries;
 use crate::target::{RunningServer, ServerTarget, Settings, Target};
 use crate::verdict::{Outcome, broken};
 
-pub(super) fn run(args: &RunArgs, out: &mut dyn Write) -> Result<Ending, Trouble> {
+pub(super) fn run(
+    args: &RunArgs,
+    out: &mut dyn Write,
+    terminal: Option<&mut dyn Write>,
+) -> Result<Ending, Trouble> {
     let all = catalogue::all()?;
-    let rules = choose(&all, &args.choice)?;
+    let mut rules = choose(&all, &args.choice)?;
+    if let Some(shard) = args.shard {
+        rules.retain(|rule| shard.has(&rule.id));
+    }
+    if let Some(seed) = args.shuffle {
+        shard::shuffle(&mut rules, seed);
+    }
     let known = match &args.known_failing {
         Some(path) => KnownFailing::load(path)?,
         None => KnownFailing::default(),
     };
     let target = Arc::new(target(args)?);
+    let now = Timestamp::now();
     let cores = thread::available_parallelism().map_or(1, usize::from);
     let jobs = args.jobs.map_or(cores, usize::from);
-    let mut judged = runner::run_all(&rules, &target, jobs, |_| {});
-    let stale = known.apply(&mut judged, Timestamp::now());
-    let ending = Ending::of(&judged, stale.len());
-    let document = report::json::report(&judged, &rules, &stale, ending);
-    let document = without_secrets(format!("{document:#}\n"))?;
-    let shown = match args.output {
-        Output::Json => document.clone(),
-        Output::Text => {
-            let detail = match (args.verbose, args.quiet) {
-                (true, _) => Detail::Verbose,
-                (false, true) => Detail::Quiet,
-                (false, false) => Detail::Usual,
-            };
-            without_secrets(report::text::report(&judged, &rules, &stale, detail))?
+    let mut progress = Progress::new(terminal, rules.len());
+    let mut judged = runner::run_all(&rules, &target, jobs, |one| progress.step(one));
+    progress.end();
+    let ids: Vec<&str> = all.iter().map(|rule| &*rule.id).collect();
+    let stale = known.apply(&mut judged, &ids, now);
+    let mut report = Report::new(&judged, &rules, stale, about(args, &target, now));
+    if args.known_failing.is_some() {
+        let today = now.to_zoned(TimeZone::UTC).date();
+        for (one, judged) in report.rules.iter_mut().zip(&judged) {
+            one.listing = known::listing(judged, today);
         }
-    };
-    out.write_all(shown.as_bytes())?;
-    if let Some(path) = &args.report {
-        fs::write(path, document)
-            .map_err(|error| Trouble::Harness(format!("{}: {error}", path.display())))?;
     }
-    Ok(ending)
+    let detail = if args.trace { Detail::Trace } else { report::detail(&args.reports) };
+    let secret = match &target.server {
+        Some(ServerTarget::Running(running)) => Some(running.token.as_str()),
+        _ => None,
+    };
+    report::hand_out(&report, &args.reports, detail, &Vault::new(secret), out)?;
+    Ok(report::ending(&report))
 }
 
-/// The last look at a report: one that still shows a token is not handed out.
-fn without_secrets(report: String) -> Result<String, Trouble> {
-    if redaction::shows_token(&report) {
-        return Err(Trouble::Harness(
-            "a token is about to reach the report; nothing of it is shown".to_owned(),
-        ));
+/// What the report says of the run, and the command line that repeats a part of it.
+fn about(args: &RunArgs, target: &Target, now: Timestamp) -> About {
+    let mut subjects = report_model::Subjects::default();
+    let mut words = vec!["conformance".to_owned(), "run".to_owned()];
+    let mut named = |flag: &str, value: String| {
+        words.extend([flag.to_owned(), quote(OsStr::new(&value))]);
+        Some(value)
+    };
+    if let Some(path) = &target.plexctl {
+        subjects.plexctl = named("--plexctl", path.display().to_string());
     }
-    Ok(report)
+    match &target.server {
+        Some(ServerTarget::Spawn(path)) => {
+            subjects.mock_server = named("--mock-server", path.display().to_string());
+        }
+        Some(ServerTarget::Running(running)) => {
+            subjects.server = named("--server", running.url.clone());
+            let files = [
+                ("--token-file", &args.subjects.token_file),
+                ("--ca-file", &args.subjects.ca_file),
+            ];
+            for (flag, file) in files {
+                if let Some(file) = file {
+                    named(flag, file.display().to_string());
+                }
+            }
+        }
+        None => {}
+    }
+    if args.seed != 1 {
+        named("--seed", args.seed.to_string());
+    }
+    let level = if args.choice.level == Level::Must { "must" } else { "should" };
+    About {
+        contract: report_model::Contract::default(),
+        subjects,
+        run: report_model::Run {
+            rules: args.choice.rules.clone(),
+            level: level.to_owned(),
+            seed: args.seed,
+            shard: args.shard.map(|shard| shard.to_string()),
+            shuffle: args.shuffle,
+            started: args.timings.then(|| now.strftime("%Y-%m-%dT%H:%M:%S").to_string()),
+        },
+        command: words.join(" "),
+        timings: args.timings,
+    }
 }
 
 fn target(args: &RunArgs) -> Outcome<Target> {
@@ -71,6 +124,8 @@ fn target(args: &RunArgs) -> Outcome<Target> {
         timeout: Duration::from_secs(args.timeout.into()),
         seed: args.seed,
         keep: args.keep,
+        trace: args.trace,
+        fail_fast: args.fail_fast,
     };
     Ok(Target { plexctl, server, settings, ..Target::default() })
 }

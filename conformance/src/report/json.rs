@@ -1,39 +1,26 @@
-//! The report for a program. Two runs with the same outcome give the same document: sorted by
-//! id, without times, without paths of the sandbox in what passed.
+//! The report for a program: the model itself. And a rule, as `list` and `explain` show it.
 
-use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::Counts;
-use crate::exit::Ending;
+use super::Report;
+use super::model::FORMAT;
 use crate::rule::Rule;
-use crate::runner::Judged;
 
-/// The version of this document's shape.
-const FORMAT: u32 = 1;
+pub fn report(report: &Report) -> String {
+    // Our own types always serialise; an empty report would show a mistake of ours at once.
+    let text = serde_json::to_string_pretty(report).unwrap_or_default();
+    format!("{text}\n")
+}
 
-pub fn report(judged: &[Judged], rules: &[&Rule], stale: &[String], ending: Ending) -> Value {
-    let all: Vec<Value> = judged
-        .iter()
-        .map(|one| {
-            let mut value = to_value(one);
-            if let Some(rule) = rules.iter().find(|rule| *rule.id == *one.id) {
-                value["level"] = to_value(&rule.level);
-                value["side"] = to_value(&rule.side);
-                value["title"] = to_value(&rule.title);
-                value["source"] = to_value(&rule.source);
-            }
-            value
-        })
-        .collect();
-    json!({
-        "format": FORMAT,
-        "tool": {"name": "conformance", "version": env!("CARGO_PKG_VERSION")},
-        "counts": Counts::of(judged),
-        "exit_code": ending.code(),
-        "stale_expectations": stale,
-        "rules": all,
-    })
+/// Reads what [`report`] wrote.
+pub fn parse(text: &str) -> Result<Report, String> {
+    let value: Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    match value["format"].as_u64() {
+        Some(format) if format == u64::from(FORMAT) => {}
+        Some(other) => return Err(format!("a report of format {other}; this reads {FORMAT}")),
+        None => return Err("not a report: it has no `format`".to_owned()),
+    }
+    serde_json::from_value(value).map_err(|error| error.to_string())
 }
 
 /// One rule as `list` and `explain` show it.
@@ -50,7 +37,16 @@ pub fn rule(rule: &Rule) -> Value {
     })
 }
 
-/// Our own types always serialise; null would show a mistake of ours at once.
-fn to_value(value: &impl Serialize) -> Value {
-    serde_json::to_value(value).unwrap_or_default()
+#[cfg(test)]
+mod tests {
+    use super::super::sample;
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_read_back() {
+        let sample = sample::report();
+        assert_eq!(parse(&report(&sample)).unwrap(), sample);
+        assert!(parse("{}").unwrap_err().contains("not a report"));
+        assert!(parse(r#"{"format": 99}"#).unwrap_err().contains("format 99"));
+    }
 }

@@ -4,9 +4,8 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use super::Counts;
-use crate::rule::Rule;
-use crate::runner::Judged;
+use super::{Judgement, Report};
+use crate::rule::Level;
 use crate::verdict::Verdict;
 
 /// How much a person wants to read.
@@ -18,6 +17,8 @@ pub enum Detail {
     Usual,
     /// A line for every rule.
     Verbose,
+    /// A line for every rule, and all that happened.
+    Trace,
 }
 
 /// An exchange is shown up to here; the JSON report has more of it.
@@ -25,48 +26,54 @@ const NOTE_LENGTH: usize = 400;
 
 /// The whole report. The last line says how many rules passed, failed and were skipped, and
 /// nothing else.
-pub fn report(judged: &[Judged], rules: &[&Rule], stale: &[String], detail: Detail) -> String {
+pub fn report(report: &Report, detail: Detail) -> String {
     let mut text = String::new();
-    for one in judged {
+    let every = matches!(detail, Detail::Verbose | Detail::Trace);
+    for one in &report.rules {
         let shown = match one.verdict {
-            Verdict::Pass | Verdict::Skip { .. } => detail == Detail::Verbose,
+            Verdict::Pass | Verdict::Skip { .. } => every,
             Verdict::Known { .. } => detail != Detail::Quiet,
             Verdict::Fail { .. } | Verdict::NotRun { .. } | Verdict::Broken { .. } => true,
         };
         if shown {
-            let rule = rules.iter().find(|rule| *rule.id == *one.id).copied();
-            line(&mut text, one, rule);
+            line(&mut text, one, detail);
         }
     }
     if detail == Detail::Usual {
-        skips(&mut text, judged);
+        skips(&mut text, report);
     }
-    for entry in stale {
-        let _ = writeln!(text, "stale   {entry}");
+    for stale in &report.stale_expectations {
+        let _ = writeln!(text, "stale   {stale}");
+        for line in stale.mend.lines() {
+            let _ = writeln!(text, "        {line}");
+        }
     }
-    closing(&mut text, &Counts::of(judged));
+    closing(&mut text, report, detail);
     text
 }
 
-fn line(text: &mut String, judged: &Judged, rule: Option<&Rule>) {
-    let said = match &judged.verdict {
-        Verdict::Pass => String::new(),
-        Verdict::Fail { failure } => format!(": {failure}"),
-        Verdict::Known { reason, link, .. } => format!(": {reason} ({link})"),
-        Verdict::Skip { need } => format!(": needs {need}"),
-        Verdict::NotRun { why } | Verdict::Broken { why } => format!(": {why}"),
-    };
-    let _ = writeln!(text, "{:<7} {}{said}", judged.verdict.word(), judged.id);
-    if !matches!(judged.verdict, Verdict::Fail { .. } | Verdict::Broken { .. }) {
-        return;
+fn line(text: &mut String, one: &Judgement, detail: Detail) {
+    let said = one.said();
+    let colon = if said.is_empty() { "" } else { ": " };
+    let _ = writeln!(text, "{:<7} {}{colon}{said}", one.verdict.word(), one.id);
+    let wrong = matches!(one.verdict, Verdict::Fail { .. } | Verdict::Broken { .. });
+    if wrong {
+        let level = if one.level == Level::Must { "MUST" } else { "SHOULD" };
+        let _ = writeln!(text, "        rule: {} ({level})", one.title);
+        let _ = writeln!(text, "        source: {}, {}", one.source.page, one.source.fact);
+        let _ = writeln!(text, "        fix: {}", one.fix);
     }
-    if let Some(rule) = rule {
-        let _ = writeln!(text, "        rule: {}", rule.title);
-        let _ = writeln!(text, "        source: {}, {}", rule.source.page, rule.source.fact);
-        let _ = writeln!(text, "        fix: {}", rule.fix);
+    if wrong || detail == Detail::Trace {
+        for note in &one.evidence {
+            let note = if detail == Detail::Trace { note.clone() } else { bounded(note) };
+            let _ = writeln!(text, "        {}", note.replace('\n', "\n        "));
+        }
     }
-    for note in &judged.evidence {
-        let _ = writeln!(text, "        {}", bounded(note).replace('\n', "\n        "));
+    if wrong && let Some(repeat) = &one.repeat {
+        let _ = writeln!(text, "        repeat: {repeat}");
+    }
+    if let Some(listing) = &one.listing {
+        let _ = writeln!(text, "        add, if it has to be: {listing}");
     }
 }
 
@@ -76,13 +83,13 @@ pub fn bounded(note: &str) -> String {
     if note.len() <= length {
         return note.to_owned();
     }
-    format!("{} [cut; --report keeps more]", &note[..note.floor_char_boundary(length)])
+    format!("{} [cut; the JSON report keeps more]", &note[..note.floor_char_boundary(length)])
 }
 
 /// The skipped rules by what they need: many rules usually lack the same thing.
-fn skips(text: &mut String, judged: &[Judged]) {
+fn skips(text: &mut String, report: &Report) {
     let mut needs: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for one in judged {
+    for one in &report.rules {
         if let Verdict::Skip { need } = &one.verdict {
             needs.entry(need).or_default().push(&one.id);
         }
@@ -97,47 +104,47 @@ fn skips(text: &mut String, judged: &[Judged]) {
     }
 }
 
-fn closing(text: &mut String, counts: &Counts) {
-    let ran = counts.rules - counts.skip - counts.not_run;
-    let _ = write!(text, "{ran} of {} rules ran", counts.rules);
-    for (count, word) in
-        [(counts.known, "known"), (counts.not_run, "not run"), (counts.broken, "broken")]
-    {
-        if count > 0 {
-            let _ = write!(text, ", {count} {word}");
+fn closing(text: &mut String, report: &Report, detail: Detail) {
+    let [ran, passed] = report.closing();
+    let _ = writeln!(text, "{ran}");
+    if detail != Detail::Quiet {
+        if report.counts.rules > 0 {
+            let also = report.contract.also.join(", ");
+            let also = if also.is_empty() { also } else { format!("; some rules ask for {also}") };
+            let _ = writeln!(text, "contract {}{also}", report.contract.generation);
+        }
+        let [must, should] = [report.levels.must, report.levels.should];
+        if must.fail + should.fail > 0 {
+            let _ = writeln!(text, "failed: {} MUST, {} SHOULD", must.fail, should.fail);
+        }
+        if let Some(proven) = report.proven {
+            let (some, all) = (proven.proven, proven.rules);
+            let _ = writeln!(text, "{some} of {all} rules proven able to fail");
         }
     }
-    let _ =
-        writeln!(text, "\n{} passed, {} failed, {} skipped", counts.pass, counts.fail, counts.skip);
+    let _ = writeln!(text, "{passed}");
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
+    use super::super::sample;
     use super::*;
-    use crate::verdict::Failure;
-
-    fn judged(id: &str, verdict: Verdict, evidence: &[&str]) -> Judged {
-        let evidence = evidence.iter().map(|note| (*note).to_owned()).collect();
-        Judged { id: id.into(), verdict, took: Duration::ZERO, evidence }
-    }
 
     #[test]
     fn a_person_reads_failures_and_counts() {
-        let exchange = format!("asked: {}", "x".repeat(1000));
-        let all = [
-            judged("a.passes", Verdict::Pass, &[]),
-            judged("b.fails", Verdict::Fail { failure: Failure::new("x", 1, 2) }, &[&exchange]),
-            judged("c.skips", Verdict::Skip { need: "kubectl on PATH".into() }, &[]),
-            judged("d.skips", Verdict::Skip { need: "kubectl on PATH".into() }, &[]),
-        ];
-        let usual = report(&all, &[], &[], Detail::Usual);
+        let sample = sample::report();
+        let usual = report(&sample, Detail::Usual);
         assert!(!usual.contains("a.passes"), "{usual}");
         assert!(usual.contains("skip    2 rules, c.skips to d.skips: need kubectl on PATH"));
-        assert!(usual.ends_with("2 of 4 rules ran\n1 passed, 1 failed, 2 skipped\n"), "{usual}");
+        assert!(usual.contains("repeat: conformance run --plexctl /p --rule b.fails"), "{usual}");
+        assert!(usual.contains("stale   x.*: no rule is called so\n        delete: "), "{usual}");
+        assert!(usual.contains("failed: 1 MUST, 0 SHOULD\n"), "{usual}");
+        assert!(usual.ends_with("\n1 passed, 1 failed, 2 skipped\n"), "{usual}");
         assert!(usual.lines().all(|line| line.len() < 500), "{usual}");
-        assert!(report(&all, &[], &[], Detail::Verbose).contains("pass    a.passes"));
-        assert!(!report(&all, &[], &[], Detail::Quiet).contains("kubectl"));
+        let verbose = report(&sample, Detail::Verbose);
+        assert!(verbose.contains("pass    a.passes\n"), "{verbose}");
+        assert!(!report(&sample, Detail::Quiet).contains("kubectl"));
+        let trace = report(&sample, Detail::Trace);
+        assert!(trace.lines().any(|line| line.len() > 900), "{trace}");
     }
 }

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod exit_codes;
+mod forms;
 mod reports;
 mod running_server;
 
