@@ -2,6 +2,7 @@
 //! (docs/decisions/0013-*.md).
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::pki_types::CertificateDer;
@@ -24,7 +25,7 @@ const LONGEST_TIMEOUT: f64 = 86_400.0;
 /// Everything a command needs to know about the server it talks to.
 pub(crate) struct Context {
     pub(crate) server: Url,
-    pub(crate) token: Secret,
+    pub(crate) token: Arc<Secret>,
     pub(crate) timeout: Duration,
     /// Authorities trusted besides the system's; read for https only.
     pub(crate) authorities: Vec<CertificateDer<'static>>,
@@ -61,7 +62,7 @@ impl Context {
             Some((name, path)) if server.scheme() == "https" => authorities(name, &path)?.1,
             _ => Vec::new(),
         };
-        let token = token(flags, profile.as_mut(), &server)?;
+        let token = Arc::new(token(flags, profile.as_mut(), &server)?);
         Ok(Self { server, token, timeout, authorities })
     }
 }

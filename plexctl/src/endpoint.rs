@@ -30,16 +30,26 @@ pub(crate) struct Endpoint {
 }
 
 /// Why an endpoint cannot be used.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq)]
 pub(crate) enum Fault {
     Missing,
-    Bad { shown: String, why: &'static str },
+    /// Waited for, in vain.
+    Unreported {
+        seconds: f64,
+    },
+    Bad {
+        shown: String,
+        why: &'static str,
+    },
 }
 
 impl fmt::Display for Fault {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Missing => out.write_str("the server gave no listener endpoint"),
+            Self::Unreported { seconds } => {
+                write!(out, "the node reported no listener endpoint within {seconds} s")
+            }
             Self::Bad { shown, why } => write!(out, "bad listener endpoint \"{shown}\": {why}"),
         }
     }
@@ -49,7 +59,10 @@ impl Fault {
     /// What to do about it.
     pub(crate) fn hint(&self) -> Option<&'static str> {
         match self {
-            Self::Missing => Some("the node has not opened its listener yet; try again shortly"),
+            Self::Missing => {
+                Some("the node has not reported its listener yet; --wait SECONDS waits for it")
+            }
+            Self::Unreported { .. } => Some("is the node up? --wait SECONDS may be longer"),
             Self::Bad { .. } => None,
         }
     }

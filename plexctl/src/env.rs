@@ -36,6 +36,8 @@ pub(crate) const SSH_ASKPASS_PROMPT: &str = "SSH_ASKPASS_PROMPT";
 
 /// Where programs are looked up.
 pub(crate) const PATH: &str = "PATH";
+/// What kind of terminal there is.
+pub(crate) const TERM: &str = "TERM";
 /// Who is asking, for the audit line.
 pub(crate) const LOGIN_NAMES: [&str; 2] = ["LOGNAME", "USER"];
 

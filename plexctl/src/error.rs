@@ -20,15 +20,15 @@ pub(crate) enum Error {
     #[error("credentials: {source_name}: {why}")]
     InvalidCredentials { source_name: String, why: String },
 
-    #[error("issue session: the credential was refused: {0}")]
+    #[error("{op}: the credential was refused: {0}", op = .0.operation)]
     Unauthorized(Box<Refusal>),
-    #[error("issue session: a stronger login is required: {0}")]
+    #[error("{op}: a stronger login is required: {0}", op = .0.operation)]
     StepUp(Box<Refusal>),
-    #[error("issue session: forbidden: {0}")]
+    #[error("{op}: forbidden: {0}", op = .0.operation)]
     Forbidden(Box<Refusal>),
-    #[error("issue session: denied by the relations of the resource: {0}")]
+    #[error("{op}: denied by the relations of the resource: {0}", op = .0.operation)]
     RebacDenied(Box<Refusal>),
-    #[error("issue session: the server answered with an error: {0}")]
+    #[error("{op}: the server answered with an error: {0}", op = .0.operation)]
     Api(Box<Refusal>),
 
     #[error("{operation}: {why}")]
@@ -119,6 +119,11 @@ impl Error {
             | Self::Api(refusal) => Some(refusal),
             _ => None,
         }
+    }
+
+    /// Whether the server says that there is no such session.
+    pub(crate) fn is_unknown_session(&self) -> bool {
+        self.refusal().is_some_and(|r| r.status == 404 && r.code() == Some("session_not_found"))
     }
 
     /// The HTTP status behind the error, if there was one.

@@ -1,7 +1,8 @@
 //! plexctl: reach resources through one-time mediated sessions.
 //!
 //! The rooms, from the door inwards: `cli` is the command line and `usage` what is said about a
-//! wrong one; `commands` holds one file a command; `session` is the flow they share; `render` and
+//! wrong one; `commands` holds one file a command; `session` is the flow they share, with
+//! `wait` for those who ask it to; `render` and
 //! `local` turn a session into a document, a file, an ssh client, a tunnel; `context`, `profile`
 //! and `credentials` say which server and as whom; `api` speaks to it; `output` is the only file
 //! that prints; `error` knows causes and `exit` their numbers.
@@ -26,6 +27,7 @@ mod secret;
 mod session;
 mod untrusted;
 mod usage;
+mod wait;
 mod yaml;
 
 use std::ffi::OsString;

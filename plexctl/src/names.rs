@@ -1,11 +1,16 @@
 //! What the command line may ask for: ids, user and group names, hosts, ports and lifetimes
 //! (docs/decisions/0008-*.md and 0009-*.md).
 
+use std::time::Duration;
+
 use uuid::Uuid;
 
 use crate::error::Error;
 use crate::secret::looks_secret;
 use crate::untrusted;
+
+/// A day: nobody waits longer for a session that lives shorter.
+const LONGEST_WAIT: f64 = 86_400.0;
 
 /// Collects everything that is wrong with a command line, so that one run names all of it.
 #[derive(Default)]
@@ -82,6 +87,15 @@ impl Checks {
             Some(0) => None,
             Some(ttl) if i32::try_from(ttl).is_ok() => Some(ttl),
             _ => self.fault(format!("{flag}: not a number of seconds: {}", quoted(text))),
+        }
+    }
+
+    /// How long to wait, in seconds, fractions allowed; absent and 0 both mean not at all.
+    pub(crate) fn wait(&mut self, flag: &str, value: Option<&str>) -> Option<Duration> {
+        let text = value?;
+        match text.parse::<f64>().ok().filter(|seconds| (0.0..=LONGEST_WAIT).contains(seconds)) {
+            Some(seconds) => Some(Duration::from_secs_f64(seconds)).filter(|wait| !wait.is_zero()),
+            None => self.fault(format!("{flag}: not a number of seconds: {}", quoted(text))),
         }
     }
 
@@ -186,6 +200,20 @@ mod tests {
         assert_eq!(ttl("900"), Some(Some(900)));
         for bad in ["", "-1", "x", "1.5", "9h", "2147483648"] {
             assert_eq!(ttl(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn waits() {
+        let wait = |text| {
+            let mut checks = Checks::default();
+            let value = checks.wait("--wait", Some(text));
+            checks.finish("ssh").is_ok().then_some(value)
+        };
+        assert_eq!(wait("0"), Some(None));
+        assert_eq!(wait("1.5"), Some(Some(Duration::from_millis(1500))));
+        for bad in ["", "-1", "x", "NaN", "inf", "1e9", "5s"] {
+            assert_eq!(wait(bad), None, "{bad}");
         }
     }
 

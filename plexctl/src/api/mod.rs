@@ -7,6 +7,7 @@ pub(crate) mod wire;
 mod wiring;
 
 use std::io::Read;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ureq::http::{Response, header};
@@ -19,7 +20,7 @@ use zeroize::Zeroizing;
 use self::failure::{describe, is_broken, refused, timed_out};
 use self::problem::{Refusal, asks_step_up, is_json};
 use self::tls::TlsConnector;
-use self::wire::{IssueSession, Issued, Kind, RevokeSession};
+use self::wire::{IssueSession, Issued, Kind, RevokeSession, SessionRead};
 use self::wiring::{DirectResolver, Witness};
 use crate::context::Context;
 use crate::error::Error;
@@ -29,6 +30,7 @@ pub(crate) use self::wiring::is_loopback;
 
 /// What messages call the IssueSession operation.
 pub(crate) const ISSUE: &str = "issue session";
+pub(crate) const READ: &str = "read session";
 const REVOKE: &str = "revoke session";
 
 const BODY_CAP: usize = 1024 * 1024;
@@ -38,11 +40,11 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const REVOKE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A client for one server and one credential.
-pub(crate) struct Client<'a> {
+pub(crate) struct Client {
     agent: Agent,
     witness: Witness,
     base: String,
-    token: &'a Secret,
+    token: Arc<Secret>,
     timeout: Duration,
 }
 
@@ -52,9 +54,9 @@ struct Answer {
     body: Zeroizing<Vec<u8>>,
 }
 
-impl<'a> Client<'a> {
+impl Client {
     /// Prepares a client; nothing is looked up, loaded or connected yet.
-    pub(crate) fn new(context: &'a Context) -> Result<Self, Error> {
+    pub(crate) fn new(context: &Context) -> Result<Self, Error> {
         let witness = Witness::default();
         let connector = ConnectProxyConnector::default()
             .chain(TcpConnector::default())
@@ -76,7 +78,7 @@ impl<'a> Client<'a> {
             agent: Agent::with_parts(config, connector, DirectResolver::default()),
             witness,
             base: base(&context.server),
-            token: &context.token,
+            token: Arc::clone(&context.token),
             timeout: context.timeout,
         })
     }
@@ -91,13 +93,13 @@ impl<'a> Client<'a> {
     ) -> Result<Issued, Error> {
         let url = format!("{}/v1/projects/{project_id}/sessions", self.base);
         let body = serde_json::to_vec(request).map_err(|_| Error::Internal)?;
-        let answer = self.post(ISSUE, &url, &body, self.timeout)?;
+        let answer = self.send(ISSUE, &url, Some(&body), self.timeout)?;
         let status = answer.response.status().as_u16();
         if (300..400).contains(&status) {
             return Err(Error::Redirect { operation: ISSUE, status });
         }
         if status != 201 {
-            return Err(self.refusal(&answer));
+            return Err(self.refusal(ISSUE, &answer));
         }
         let content_type = answer.header(header::CONTENT_TYPE.as_str());
         if !is_json(content_type) {
@@ -114,18 +116,47 @@ impl<'a> Client<'a> {
         let body = serde_json::to_vec(&RevokeSession { revoke_reason: "operator_request" })
             .map_err(|_| Error::Internal)?;
         let timeout = self.timeout.min(REVOKE_TIMEOUT);
-        let mut answer = self.post(REVOKE, &format!("{session}/revoke"), &body, timeout)?;
+        let mut answer = self.send(REVOKE, &format!("{session}/revoke"), Some(&body), timeout)?;
         if answer.is_unknown_route() {
-            answer = self.post(REVOKE, &format!("{session}:revoke"), &body, timeout)?;
+            answer = self.send(REVOKE, &format!("{session}:revoke"), Some(&body), timeout)?;
         }
-        if answer.response.status().is_success() { Ok(()) } else { Err(self.refusal(&answer)) }
+        if answer.response.status().is_success() {
+            Ok(())
+        } else {
+            Err(self.refusal(REVOKE, &answer))
+        }
     }
 
-    fn post(
+    /// GET .../sessions/{session_id}: what has become of a session, within `limit` at most.
+    pub(crate) fn read_session(
+        &self,
+        project_id: Uuid,
+        session_id: Uuid,
+        limit: Option<Duration>,
+    ) -> Result<SessionRead, Error> {
+        let url = format!("{}/v1/projects/{project_id}/sessions/{session_id}", self.base);
+        let timeout = limit.map_or(self.timeout, |limit| self.timeout.min(limit));
+        let answer = self.send(READ, &url, None, timeout)?;
+        let status = answer.response.status().as_u16();
+        if (300..400).contains(&status) {
+            return Err(Error::Redirect { operation: READ, status });
+        }
+        if status != 200 {
+            return Err(self.refusal(READ, &answer));
+        }
+        if !is_json(answer.header(header::CONTENT_TYPE.as_str())) {
+            let why = "the content type is not JSON".to_owned();
+            return Err(Error::Answer { operation: READ, why });
+        }
+        SessionRead::read(&answer.body, session_id)
+    }
+
+    /// A POST of this body, or a GET.
+    fn send(
         &self,
         operation: &'static str,
         url: &str,
-        body: &[u8],
+        body: Option<&[u8]>,
         timeout: Duration,
     ) -> Result<Answer, Error> {
         let deadline = Instant::now() + timeout;
@@ -142,27 +173,45 @@ impl<'a> Client<'a> {
         .map_err(|error| describe(operation, error, timeout))
     }
 
-    fn attempt(&self, url: &str, body: &[u8], timeout: Duration) -> Result<Answer, ureq::Error> {
+    fn attempt(
+        &self,
+        url: &str,
+        body: Option<&[u8]>,
+        timeout: Duration,
+    ) -> Result<Answer, ureq::Error> {
         let bearer = Zeroizing::new(format!("Bearer {}", self.token.expose()));
         let mut authorization = header::HeaderValue::from_str(&bearer)
             .map_err(|error| ureq::Error::Http(error.into()))?;
         authorization.set_sensitive(true);
-        let response = self
-            .agent
-            .post(url)
-            .header(header::AUTHORIZATION, authorization)
-            .header(header::CONTENT_TYPE, "application/json")
-            .config()
-            .timeout_connect(Some(timeout.min(CONNECT_TIMEOUT)))
-            .timeout_resolve(Some(timeout.min(CONNECT_TIMEOUT)))
-            .timeout_global(Some(timeout))
-            .build()
-            .send(body)?;
-        read(response)
+        let connecting = Some(timeout.min(CONNECT_TIMEOUT));
+        let response = match body {
+            Some(body) => self
+                .agent
+                .post(url)
+                .header(header::AUTHORIZATION, authorization)
+                .header(header::CONTENT_TYPE, "application/json")
+                .config()
+                .timeout_connect(connecting)
+                .timeout_resolve(connecting)
+                .timeout_global(Some(timeout))
+                .build()
+                .send(body),
+            None => self
+                .agent
+                .get(url)
+                .header(header::AUTHORIZATION, authorization)
+                .config()
+                .timeout_connect(connecting)
+                .timeout_resolve(connecting)
+                .timeout_global(Some(timeout))
+                .build()
+                .call(),
+        };
+        read(response?)
     }
 
     /// A refusal with the caller's own credential blotted out, should the server echo it.
-    fn refusal(&self, answer: &Answer) -> Error {
+    fn refusal(&self, operation: &'static str, answer: &Answer) -> Error {
         let body = self.token.redact(String::from_utf8_lossy(&answer.body).into_owned());
         let challenge = self.token.redact(answer.header("www-authenticate").to_owned());
         let correlation = self.token.redact(answer.header("x-correlation-id").to_owned());
@@ -175,6 +224,7 @@ impl<'a> Client<'a> {
             Some(challenge.as_str()).filter(|text| !text.is_empty()),
             Some(correlation.as_str()).filter(|text| !text.is_empty()),
         )
+        .during(operation)
         .into_error(asks_step_up(&challenge))
     }
 }

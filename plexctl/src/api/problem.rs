@@ -13,8 +13,10 @@ const REBAC_DENIED: &str = "rebac_denied";
 const STEP_UP_REQUIRED: &str = "step_up_required";
 
 /// What a server said when it refused.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Refusal {
+    /// What was asked for.
+    pub(crate) operation: &'static str,
     pub(crate) status: u16,
     /// The problem document, when the body was one.
     pub(crate) problem: Option<Map<String, Value>>,
@@ -37,11 +39,17 @@ impl Refusal {
             .flatten();
         let named = problem.as_ref().and_then(|p| p.get("correlation_id")?.as_str());
         Self {
+            operation: super::ISSUE,
             status,
             correlation_id: named.or(correlation_id).map(str::to_owned),
             acr_values: challenge.and_then(acr_values),
             problem,
         }
+    }
+
+    /// The same, said to another operation than IssueSession.
+    pub(crate) fn during(self, operation: &'static str) -> Self {
+        Self { operation, ..self }
     }
 
     fn text(&self, member: &str) -> Option<&str> {

@@ -159,6 +159,35 @@ impl Session {
     }
 }
 
+/// What a session read says that matters here.
+#[derive(Deserialize)]
+pub(crate) struct SessionRead {
+    id: String,
+    #[serde(default)]
+    pub(crate) status: String,
+    #[serde(default)]
+    pub(crate) revoke_reason: Option<String>,
+    #[serde(default)]
+    pub(crate) listener_endpoint: Option<String>,
+}
+
+impl SessionRead {
+    pub(crate) fn read(body: &[u8], session_id: Uuid) -> Result<Self, Error> {
+        let unusable = |why: &str| Error::Answer { operation: super::READ, why: why.to_owned() };
+        let session: Self = (is_object(body).then(|| serde_json::from_slice(body).ok()).flatten())
+            .ok_or_else(|| unusable("not a session"))?;
+        if parse_id(&session.id) != Some(session_id) {
+            return Err(unusable("it is about another session"));
+        }
+        Ok(session)
+    }
+
+    /// Whether it can no longer be used. A status nobody knows yet is no reason to give up.
+    pub(crate) fn is_over(&self) -> bool {
+        matches!(self.status.as_str(), "revoked" | "expired")
+    }
+}
+
 fn is_object(json: &[u8]) -> bool {
     json.trim_ascii_start().first() == Some(&b'{')
 }

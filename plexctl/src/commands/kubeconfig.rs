@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::api::Client;
 use crate::api::wire::Target;
 use crate::cli::Persistent;
-use crate::commands::{Reach, SHORT_HELP};
+use crate::commands::{Patience, Reach, SHORT_HELP};
 use crate::context::{self, Context};
 use crate::error::Error;
 use crate::local::sink::FileSink;
@@ -66,6 +66,8 @@ pub(crate) struct Args {
     /// PEM file of the authority that signed the listener's certificate; embedded
     #[arg(long, value_name = "PEM")]
     certificate_authority: Option<PathBuf>,
+    #[command(flatten)]
+    patience: Patience,
 }
 
 pub(crate) fn run(args: &Args, persistent: &Persistent, output: &Output) -> Result<(), Error> {
@@ -81,6 +83,7 @@ pub(crate) fn run(args: &Args, persistent: &Persistent, output: &Output) -> Resu
         Some(path) if path == "-" => checks.add("--output-file: stdout is already the default"),
         _ => {}
     }
+    let wait = args.patience.check(&mut checks);
     checks.finish("kubeconfig")?;
     let (Some(project_id), Some(resource_id), Some(user)) = (project_id, resource_id, user) else {
         return Err(Error::Internal);
@@ -90,9 +93,12 @@ pub(crate) fn run(args: &Args, persistent: &Persistent, output: &Output) -> Resu
     process::harden();
     let context = Context::resolve(persistent, output)?;
     let sink = args.output_file.as_deref().map(FileSink::prepare).transpose()?;
+    if sink.is_none() {
+        output.require_stdout()?;
+    }
     let client = Client::new(&context)?;
     let target = Target::K8s { user, impersonate_groups: &args.impersonate_group };
-    let ask = Ask { project_id, resource_id, target, ttl_seconds };
+    let ask = Ask { project_id, resource_id, target, ttl_seconds, wait };
     let session = session::issue(&client, &ask, output)?;
 
     let rendered =

@@ -4,6 +4,8 @@ pub(crate) mod kubeconfig;
 pub(crate) mod ssh;
 pub(crate) mod tcp_forward;
 
+use std::time::Duration;
+
 use uuid::Uuid;
 
 use crate::audit::{Audit, Entry};
@@ -25,6 +27,20 @@ struct Reach {
     /// Resource to reach (UUID, required)
     #[arg(long, value_name = "UUID")]
     resource_id: Option<String>,
+}
+
+// For sessions whose endpoint comes later. No doc comment, as above.
+#[derive(clap::Args)]
+struct Patience {
+    /// How long to wait for a listener endpoint that the session does not have yet
+    #[arg(long, value_name = "SECONDS", allow_negative_numbers = true)]
+    wait: Option<String>,
+}
+
+impl Patience {
+    fn check(&self, checks: &mut Checks) -> Option<Duration> {
+        checks.wait("--wait", self.wait.as_deref())
+    }
 }
 
 impl Reach {

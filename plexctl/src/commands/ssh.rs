@@ -3,7 +3,7 @@
 use crate::api::Client;
 use crate::api::wire::Target;
 use crate::cli::Persistent;
-use crate::commands::{Reach, Reveal, SHORT_HELP};
+use crate::commands::{Patience, Reach, Reveal, SHORT_HELP};
 use crate::context::Context;
 use crate::endpoint::is_fingerprint;
 use crate::error::Error;
@@ -71,6 +71,8 @@ pub(crate) struct Args {
     /// Host key the listener must show, SHA256:..., instead of the one in the endpoint
     #[arg(long, value_name = "SHA256:...")]
     host_key_fingerprint: Option<String>,
+    #[command(flatten)]
+    patience: Patience,
 }
 
 pub(crate) fn run(args: &Args, persistent: &Persistent, output: &Output) -> Result<(), Error> {
@@ -82,6 +84,7 @@ pub(crate) fn run(args: &Args, persistent: &Persistent, output: &Output) -> Resu
         checks
             .add("--host-key-fingerprint: not SHA256: and 43 characters, as ssh-keygen -l prints");
     }
+    let wait = args.patience.check(&mut checks);
     checks.finish("ssh")?;
     let (Some(project_id), Some(resource_id), Some(user)) = (project_id, resource_id, user) else {
         return Err(Error::Internal);
@@ -93,7 +96,7 @@ pub(crate) fn run(args: &Args, persistent: &Persistent, output: &Output) -> Resu
     let program = ssh_client::find()?;
     let reveal = Reveal::prepare(persistent)?;
     let client = Client::new(&context)?;
-    let ask = Ask { project_id, resource_id, target: Target::Ssh { user }, ttl_seconds };
+    let ask = Ask { project_id, resource_id, target: Target::Ssh { user }, ttl_seconds, wait };
     let session = session::issue(&client, &ask, output)?;
     reveal.show("ssh", &ask, &session, output)?;
 

@@ -1,4 +1,4 @@
-//! The local side of a tunnel. The default forwarder binds nothing for long: it finds out which
+//! The local address of a tunnel. The default forwarder binds nothing for long: it finds out which
 //! address is meant and prints it (docs/decisions/0019-*.md).
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
@@ -32,6 +32,20 @@ impl LocalAddress {
     }
 }
 
+impl LocalAddress {
+    /// Binds the address, for a tunnel of our own.
+    pub(crate) fn listen(&self) -> Result<(TcpListener, SocketAddr), Error> {
+        TcpListener::bind(self.address)
+            .and_then(|listener| Ok((listener.local_addr()?, listener)))
+            .map(|(address, listener)| (listener, address))
+            .map_err(|error| self.refused(&error))
+    }
+
+    fn refused(&self, error: &std::io::Error) -> Error {
+        Error::Forwarder { address: self.text.clone(), why: error.to_string().to_lowercase() }
+    }
+}
+
 /// A local address that will be free when it is printed.
 pub(crate) struct Reservation {
     text: String,
@@ -45,14 +59,8 @@ impl Reservation {
         if local.address.port() != 0 {
             return Ok(Self { text: local.text.clone(), held: None });
         }
-        let bound = TcpListener::bind(local.address)
-            .and_then(|listener| Ok((listener.local_addr()?, listener)));
-        match bound {
-            Ok((address, listener)) => Ok(Self { text: address.to_string(), held: Some(listener) }),
-            Err(error) => {
-                Err(Error::Forwarder { address: local.text.clone(), why: error.to_string() })
-            }
-        }
+        let (listener, address) = local.listen()?;
+        Ok(Self { text: address.to_string(), held: Some(listener) })
     }
 
     /// Frees the port and says which it is.

@@ -4,3 +4,4 @@ pub(crate) mod askpass;
 pub(crate) mod forwarder;
 pub(crate) mod sink;
 pub(crate) mod ssh_client;
+pub(crate) mod tunnel;

@@ -149,3 +149,46 @@ impl HeldSignals {
 
     fn deliver(self) {}
 }
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::process::ExitStatusExt;
+    use std::path::PathBuf;
+    use std::process::Command;
+
+    use rustix::process::{Signal, getpid, kill_process};
+
+    use super::*;
+
+    /// Where the child of the test below writes.
+    const TARGET: &str = "PLEXCTL_TEST_TARGET";
+
+    /// Not a test of its own: writes a file, and gets a signal while it does.
+    #[test]
+    fn writer_that_is_told_to_end() {
+        let Some(target) = std::env::var_os(TARGET).map(PathBuf::from) else { return };
+        let sink = FileSink::prepare(&target).expect("a place for a file");
+        let directory = target.parent().expect("a directory").to_owned();
+        std::thread::spawn(move || {
+            // The temporary file is there while the content is being written, and not before.
+            while fs::read_dir(&directory).expect("a directory").next().is_none() {}
+            kill_process(getpid(), Signal::TERM).expect("a signal");
+        });
+        sink.write(&vec![b'x'; 64 << 20]).expect("a file");
+    }
+
+    #[test]
+    fn a_signal_waits_for_the_file_and_then_takes_effect() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let target = directory.path().join("k");
+        let status = Command::new(std::env::current_exe().expect("a test program"))
+            .args(["--exact", "local::sink::tests::writer_that_is_told_to_end"])
+            .env(TARGET, &target)
+            .stdout(std::process::Stdio::null())
+            .status()
+            .expect("a run");
+        assert_eq!(status.signal(), Some(15), "{status}");
+        assert_eq!(fs::metadata(&target).expect("the file").len(), 64 << 20);
+        assert_eq!(fs::read_dir(directory.path()).expect("a directory").count(), 1);
+    }
+}

@@ -181,6 +181,42 @@ fn a_reader_that_left_is_no_failure() {
 }
 
 #[test]
+fn a_closed_stdout_is_1_and_costs_no_session() {
+    let (sandbox, server) = (Sandbox::new(), server());
+    for (redirection, code) in [(">&-", 1), (">/dev/null", 0)] {
+        for command in ["kubeconfig", "tcp-forward"] {
+            let plexctl =
+                format!("'{}' {}", env!("CARGO_BIN_EXE_plexctl"), line(command).join(" "));
+            let server = Server::start(vec![Play::issued(
+                if command == "kubeconfig" { "k8s" } else { "tcp" },
+                "127.0.0.1:6443",
+            )]);
+            let output = Command::new("/bin/sh")
+                .args(["-c", &format!("{plexctl} {redirection}")])
+                .env_clear()
+                .env("PLEXSPHERE_URL", &server.url)
+                .env("PLEXSPHERE_TOKEN", "psk_x")
+                .output()
+                .unwrap();
+            let stderr = String::from_utf8(output.stderr).unwrap();
+            assert_eq!(output.status.code(), Some(code), "{command} {redirection}: {stderr}");
+            assert_eq!(server.requests().len(), 1 - usize::try_from(code).unwrap());
+        }
+    }
+    let kubeconfig =
+        format!("'{}' {}", env!("CARGO_BIN_EXE_plexctl"), line("kubeconfig").join(" "));
+    let status = Command::new("/bin/sh")
+        .args(["-c", &format!("{kubeconfig} --output-file k >&-")])
+        .env_clear()
+        .env("PLEXSPHERE_URL", &server.url)
+        .env("PLEXSPHERE_TOKEN", "psk_x")
+        .current_dir(sandbox.work())
+        .status()
+        .unwrap();
+    assert_eq!(status.code(), Some(0), "a file needs no stdout");
+}
+
+#[test]
 fn parallel_writers_always_leave_a_whole_document() {
     let sandbox = Sandbox::new();
     let (server, work) = (server(), sandbox.work());
