@@ -68,7 +68,7 @@ impl Output {
         }
     }
 
-    /// Finds out, before a session is issued for it, whether the payload would reach nobody.
+    /// Finds out whether a payload would reach nobody.
     pub(crate) fn require_stdout(&self) -> Result<(), Error> {
         if is_closed() {
             let why = "it is closed, or leads nowhere";

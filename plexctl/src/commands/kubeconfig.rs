@@ -93,9 +93,6 @@ pub(crate) fn run(args: &Args, persistent: &Persistent, output: &Output) -> Resu
     process::harden();
     let context = Context::resolve(persistent, output)?;
     let sink = args.output_file.as_deref().map(FileSink::prepare).transpose()?;
-    if sink.is_none() {
-        output.require_stdout()?;
-    }
     let client = Client::new(&context)?;
     let target = Target::K8s { user, impersonate_groups: &args.impersonate_group };
     let ask = Ask { project_id, resource_id, target, ttl_seconds, wait };
@@ -107,7 +104,9 @@ pub(crate) fn run(args: &Args, persistent: &Persistent, output: &Output) -> Resu
     match sink {
         Some(sink) => sink.write(rendered.as_bytes()).map_err(|error| session.abandon(error)),
         None => {
-            output.payload(rendered.as_bytes()).map_err(|error| session.abandon(error))?;
+            let written =
+                output.require_stdout().and_then(|()| output.payload(rendered.as_bytes()));
+            written.map_err(|error| session.abandon(error))?;
             advise(output);
             Ok(())
         }

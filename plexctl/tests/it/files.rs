@@ -181,7 +181,7 @@ fn a_reader_that_left_is_no_failure() {
 }
 
 #[test]
-fn a_closed_stdout_is_1_and_costs_no_session() {
+fn a_closed_stdout_is_1_and_the_session_is_revoked() {
     let (sandbox, server) = (Sandbox::new(), server());
     for (redirection, code) in [(">&-", 1), (">/dev/null", 0)] {
         for command in ["kubeconfig", "tcp-forward"] {
@@ -200,7 +200,7 @@ fn a_closed_stdout_is_1_and_costs_no_session() {
                 .unwrap();
             let stderr = String::from_utf8(output.stderr).unwrap();
             assert_eq!(output.status.code(), Some(code), "{command} {redirection}: {stderr}");
-            assert_eq!(server.requests().len(), 1 - usize::try_from(code).unwrap());
+            assert_eq!((server.issues(), server.revokes()), (1, usize::try_from(code).unwrap()));
         }
     }
     let kubeconfig =
