@@ -4,8 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use conformance::bench::contract::contract;
-use conformance::bench::{Family, Generation, Scenario};
+use conformance::bench::{Family, Generation, Scenario, System};
 use conformance::catalogue;
 use conformance::fixture;
 use conformance::rule::{Claim, Rule};
@@ -89,7 +88,6 @@ fn every_scenario_for_every_command_and_on_the_server_s_wire() {
 
 #[test]
 fn every_status_of_every_operation() {
-    let contract = contract(Generation::July).unwrap();
     let claimed: BTreeSet<(String, u16)> = claims()
         .into_iter()
         .filter_map(|claim| match claim {
@@ -98,7 +96,9 @@ fn every_status_of_every_operation() {
         })
         .collect();
     let mut holes = Vec::new();
-    for operation in contract.operations() {
+    let operations =
+        System::ALL.map(|system| system.contract(Generation::July).unwrap().operations()).concat();
+    for operation in &operations {
         // Another spelling of an operation answers as the operation does.
         let other = operation.definition["x-alias-of"].as_str().unwrap_or(&operation.id);
         for (status, _) in operation.definition["responses"].as_object().unwrap() {
@@ -118,6 +118,43 @@ fn every_status_of_every_operation() {
         );
     }
     assert!(holes.is_empty(), "no rule claims:\n{}", holes.join("\n"));
+}
+
+/// The reasons are what k0rdent's refusals say to programs, listed in the schema of each status.
+#[test]
+fn every_reason_of_k0rdent() {
+    let contract = System::K0rdent.contract(Generation::July).unwrap();
+    let mut due = Vec::new();
+    for operation in contract.operations() {
+        for (status, response) in operation.definition["responses"].as_object().unwrap() {
+            let status: u16 = status.parse().unwrap();
+            let Some(name) = response["$ref"].as_str() else { continue };
+            let response = contract.document().pointer(name.trim_start_matches('#')).unwrap();
+            let schema = &response["content"]["application/json"]["schema"]["allOf"][1];
+            let detail = &schema["properties"]["error"]["properties"]["details"]["prefixItems"][0];
+            let reasons = texts(&detail["properties"]["reason"], "enum");
+            assert!(!reasons.is_empty(), "{name} lists no reasons");
+            if !OUT_OF_REACH.iter().any(|(id, code, _)| *id == "*" && *code == status) {
+                due.extend(
+                    reasons
+                        .iter()
+                        .map(|reason| Claim::refusal(operation.id.clone(), status, text(reason))),
+                );
+            }
+        }
+    }
+    assert!(due.len() > 30, "only {} reasons", due.len());
+    assert_claimed(due);
+}
+
+#[test]
+fn an_operation_is_called_so_in_one_document_only() {
+    let mut ids = BTreeSet::new();
+    for system in System::ALL {
+        for operation in system.contract(Generation::July).unwrap().operations() {
+            assert!(ids.insert(operation.id.clone()), "{} is there twice", operation.id);
+        }
+    }
 }
 
 #[test]

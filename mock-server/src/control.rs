@@ -82,7 +82,7 @@ fn move_clock(x: &Exchange, wish: &Value) -> Result<(), Refusal> {
         return Err(Refusal::invalid_body("advance_seconds leads out of the calendar"));
     }
     // What the move made due happens now, not at the next visit.
-    drop(x.installation.sessions(clock.now()));
+    x.installation.sweep();
     Ok(())
 }
 

@@ -8,13 +8,14 @@ use jiff::Timestamp;
 use ring::hmac;
 
 use crate::authority::Keys;
-use crate::node::{self, Node, Site};
+use crate::node::{self, Clusters, Node, Site};
 use crate::rebac::Model;
 use crate::world::clock::Clock;
 use crate::world::directory::Directory;
 use crate::world::file::{WorldError, WorldFile};
 use crate::world::ids::Ids;
 use crate::world::journal::Journal;
+use crate::world::k0rdent::{self, Kubeconfigs};
 use crate::world::sessions::Sessions;
 
 /// The namespace behind `/v1`; `/ns/default/v1` is the same one.
@@ -45,7 +46,10 @@ pub struct Installation {
     pub cursors: hmac::Key,
     /// What its sessions lead to; without one, nowhere.
     pub node: Option<Node>,
+    /// The simulated clusters that kubeconfigs lead to.
+    pub clusters: Clusters,
     sessions: Mutex<Sessions>,
+    k0rdent: Mutex<Kubeconfigs>,
 }
 
 impl Installation {
@@ -54,6 +58,18 @@ impl Installation {
         let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
         sessions.sweep(now.as_second());
         sessions
+    }
+
+    /// The kubeconfigs that the k0rdent surface issued.
+    pub fn k0rdent(&self) -> MutexGuard<'_, Kubeconfigs> {
+        self.k0rdent.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Does what time has made due.
+    pub fn sweep(&self) {
+        let now = self.clock.now();
+        drop(self.sessions(now));
+        self.k0rdent().sweep(now);
     }
 }
 
@@ -68,6 +84,7 @@ impl Scene {
     pub fn prepare(file: WorldFile) -> Result<Self, WorldError> {
         let directory = Directory::resolve(file)?;
         node::check(&directory.file)?;
+        k0rdent::check(&directory.file)?;
         let model = Model::build(&directory.file.permissions, &directory.relations())
             .map_err(|error| WorldError::Syntax(error.to_string()))?;
         Ok(Self { directory: Arc::new(directory), model: Arc::new(model) })
@@ -174,7 +191,9 @@ impl Ground<'_> {
             keys: Arc::new(keys),
             cursors: hmac::Key::new(hmac::HMAC_SHA256, &derive(seed, &[b"cursors"])),
             node: site.map(|site| Node::new(Arc::clone(site), Arc::clone(self.journal))),
+            clusters: Clusters::default(),
             sessions: Mutex::new(Sessions::new(world.sessions.retention_seconds)),
+            k0rdent: Mutex::default(),
         })
     }
 }
@@ -242,8 +261,7 @@ impl Namespaces {
             others.values().map(Arc::clone).collect()
         };
         for namespace in others.iter().chain([&self.default]) {
-            let installation = namespace.installation();
-            drop(installation.sessions(installation.clock.now()));
+            namespace.installation().sweep();
         }
     }
 }

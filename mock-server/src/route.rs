@@ -10,6 +10,7 @@ use hyper::{Request, Response};
 
 use crate::control;
 use crate::namespace::{Installation, Namespace, NamespaceError, Namespaces};
+use crate::systems::k0rdent;
 use crate::systems::plexsphere::{self, Exchange, Generation, Refusal};
 
 /// What a running server answers from.
@@ -19,6 +20,16 @@ pub struct Server {
     pub generation: Generation,
     /// The ready line, as JSON.
     pub ready: String,
+    pub reach: Arc<Reach>,
+}
+
+/// How clients reach the server over TLS, for documents that tell them.
+#[derive(Debug)]
+pub struct Reach {
+    /// `https://localhost:<port>`
+    pub https: String,
+    /// The authority of its certificate.
+    pub ca_pem: String,
 }
 
 /// A path taken apart.
@@ -55,6 +66,12 @@ pub async fn answer(server: Arc<Server>, request: Request<Incoming>) -> Response
         Some(Ok(namespace)) => (namespace, None),
         Some(Err(error)) => (server.namespaces.default_one(), Some(error)),
     };
+    if refused.is_none() && route.scenario.is_none() && k0rdent::owns(route.rest) {
+        let reach = Arc::clone(&server.reach);
+        let x = k0rdent::Exchange::open(&namespace, &head, route.base, body, reach);
+        let rest = route.rest.to_owned();
+        return k0rdent::answer(x, &rest, head).await;
+    }
     let x = exchange(&server, namespace, &head, route.base, body);
     if let Some(error) = refused {
         return x.finish(Err(refuse(&error))).await;

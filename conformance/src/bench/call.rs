@@ -13,7 +13,7 @@ use serde_json::Value;
 use url::Url;
 
 use super::canary::Canary;
-use super::contract::{self, Generation};
+use super::contract::{self, Generation, System};
 use super::evidence::{Evidence, shown};
 use super::http::{Headers, Request, Response, Wire};
 use crate::verdict::{Outcome, Reason, expect_eq, fail};
@@ -234,6 +234,16 @@ impl Exchange {
         self.response.json()
     }
 
+    /// The path below the base URL, with its query.
+    pub fn path(&self) -> &str {
+        self.request.path.strip_prefix(&self.prefix).unwrap_or_default()
+    }
+
+    /// What a refusal says to programs, in the words of the system that was asked.
+    pub fn code(&self) -> Value {
+        System::of_path(self.path()).code(&self.json()).clone()
+    }
+
     /// The status is this one, and the whole exchange is as the contract document says.
     pub fn expect(&self, status: u16) -> Outcome<Value> {
         if self.response.status != status {
@@ -245,11 +255,11 @@ impl Exchange {
         Ok(self.json())
     }
 
-    /// A refusal: that status, a problem document with that code, and the contract kept.
+    /// A refusal: that status, a document with that code, and the contract kept.
     pub fn expect_problem(&self, status: u16, code: &str) -> Outcome<Value> {
         let problem = self.expect(status)?;
         let line = format!("the problem code of {} {}", self.request.method, self.request.path);
-        expect_eq(line, &Value::from(code), &problem["code"])?;
+        expect_eq(line, &Value::from(code), &self.code())?;
         Ok(problem)
     }
 }

@@ -25,7 +25,7 @@ use std::sync::{Arc, OnceLock};
 
 pub use self::call::Call;
 pub use self::canary::{Canary, contains};
-pub use self::contract::Generation;
+pub use self::contract::{Generation, System};
 pub use self::evidence::Evidence;
 pub use self::fake_ssh::{Ending, FakeSsh, SshCall};
 pub use self::http::{Headers, Request, Response, Wire};

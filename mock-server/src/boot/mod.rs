@@ -21,7 +21,7 @@ use crate::authority::{CaError, DevCa, Draft};
 use crate::namespace::{NamespaceError, Namespaces, Origin, Scene};
 use crate::net;
 use crate::node::Site;
-use crate::route::{self, Server};
+use crate::route::{self, Reach, Server};
 use crate::systems::plexsphere::Generation;
 use crate::world::clock::Clock;
 use crate::world::embedded as worlds;
@@ -150,7 +150,9 @@ impl Bound {
             site.present(Arc::new(move || shared.upgrade().and_then(|tls| tls())));
         }
         let ready = self.ready.to_json();
-        let server = Arc::new(Server { namespaces, generation, ready });
+        let reach = Reach { https: self.ready.https.clone(), ca_pem: self.ca.pem().to_owned() };
+        let reach = Arc::new(reach);
+        let server = Arc::new(Server { namespaces, generation, ready, reach });
         Ok(Prepared { bound: self, server })
     }
 }

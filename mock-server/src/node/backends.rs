@@ -33,6 +33,24 @@ impl std::fmt::Debug for Backends {
     }
 }
 
+/// Clusters by name, each made when it is first called for.
+#[derive(Default)]
+pub struct Clusters(Named<Cluster>);
+
+impl std::fmt::Debug for Clusters {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Clusters")
+    }
+}
+
+impl Clusters {
+    /// The cluster of this name, as it is described where it is made.
+    pub fn of(&self, name: String, described: Option<&Value>, now: Timestamp) -> Option<Cluster> {
+        let make = || make_cluster(described, now).ok();
+        shared(&self.0, Some(name)).get_or_init(make).clone()
+    }
+}
+
 fn shared<T>(named: &Named<T>, name: Option<String>) -> Arc<OnceLock<Option<T>>> {
     let mut named = named.lock().unwrap_or_else(PoisonError::into_inner);
     Arc::clone(named.entry(name).or_default())

@@ -23,6 +23,7 @@ use crate::world::kind::RevokeReason;
 use crate::world::sessions::{Bell, NewSession, Session, Target};
 
 use backends::Backends;
+pub use backends::Clusters;
 use log::Log;
 use redeemer::Door;
 pub use site::Site;

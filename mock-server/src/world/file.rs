@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::k0rdent::K0rdent;
 use super::kind::Kind;
 use crate::rebac::{Permissions, Relation};
 
@@ -50,6 +51,9 @@ pub struct WorldFile {
     /// Where the targets of tcp sessions lead.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tcp_targets: Vec<TcpTarget>,
+    /// What the k0rdent surface serves.
+    #[serde(default, skip_serializing_if = "K0rdent::is_empty")]
+    pub k0rdent: K0rdent,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -99,6 +99,24 @@ impl Ids {
         uuid::Builder::from_unix_timestamp_millis(millis & MILLIS_MOST, &tail).into_uuid()
     }
 
+    /// Letters out of an alphabet, for ids and secrets that are to be of a shape.
+    pub fn letters(&self, alphabet: &[u8], length: usize) -> String {
+        let mut out = String::with_capacity(length);
+        // Bytes beyond the last whole round of the alphabet would favour its first letters.
+        let fair = 256 - 256 % alphabet.len();
+        while out.len() < length {
+            let fresh = self.draw();
+            let fresh = fresh.iter().filter(|byte| usize::from(**byte) < fair);
+            let missing = length - out.len();
+            out.extend(
+                fresh
+                    .take(missing)
+                    .map(|byte| char::from(alphabet[usize::from(*byte) % alphabet.len()])),
+            );
+        }
+        out
+    }
+
     /// Twenty-six characters in the shape of a ULID, for tying an answer to a log line.
     pub fn correlation(&self, now: Timestamp) -> String {
         let mut tail = [0; 16];
@@ -155,6 +173,18 @@ mod tests {
         let second = ids.uuid(noon - jiff::SignedDuration::from_hours(1));
         assert_eq!(second.get_timestamp().unwrap().to_unix(), (1_780_311_600, 0));
         assert_ne!(ids.uuid(noon), first);
+    }
+
+    #[test]
+    fn letters_are_of_the_alphabet_and_follow_from_the_seed() {
+        let (one, two) = (Ids::new([5; 32], 0), Ids::new([5; 32], 0));
+        let text = one.letters(b"abcdefghijklmnopqrstuvwxyz0123456789", 40);
+        assert_eq!(text.len(), 40);
+        assert!(text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit()));
+        assert_eq!(text, two.letters(b"abcdefghijklmnopqrstuvwxyz0123456789", 40));
+        assert_ne!(text, one.letters(b"abcdefghijklmnopqrstuvwxyz0123456789", 40));
+        let all: std::collections::HashSet<char> = one.letters(b"abc", 100).chars().collect();
+        assert_eq!(all.len(), 3);
     }
 
     #[test]

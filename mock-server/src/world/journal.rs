@@ -227,9 +227,9 @@ fn known_method(method: &str) -> Cow<'static, str> {
         .map_or_else(|| Cow::Owned(cut(method, 16).to_owned()), Cow::Borrowed)
 }
 
-/// Whether a text holds a token, of callers or of sessions, by how they begin.
+/// Whether a text holds a token, of callers, of sessions or of kubeconfigs, by how they begin.
 fn holds_token(text: &str) -> bool {
-    text.contains("psk_") || text.contains("eyJ")
+    ["psk_", "eyJ", "k0kc_"].iter().any(|start| text.contains(start))
 }
 
 /// A caller may put a token where an id belongs; the journal does not repeat it.
@@ -280,19 +280,24 @@ mod tests {
     #[test]
     fn tokens_in_paths_and_names_are_not_kept_nor_is_their_length() {
         let journal = Arc::new(Journal::new(9));
-        for text in ["/v1/x", "/v1/psk_dev_operator", "/v1/eyJhbGciOiJFZERTQSJ9", &"/é".repeat(999)]
-        {
+        for text in [
+            "/v1/x",
+            "/v1/psk_dev_operator",
+            "/v1/eyJhbGciOiJFZERTQSJ9",
+            "/v1/k0kc_abc",
+            &"/é".repeat(999),
+        ] {
             let mut open = journal.open(Timestamp::UNIX_EPOCH, "GET", &text.into());
             open.note_unread(text);
         }
         let seen = read(&journal);
         let field = |n: usize, name: &str| seen["requests"][n][name].clone();
         assert_eq!((field(0, "path"), field(0, "unread")), ("/v1/x".into(), json!(["/v1/x"])));
-        for n in [1, 2] {
+        for n in [1, 2, 3] {
             assert_eq!(field(n, "path"), REDACTED);
             assert_eq!(field(n, "unread"), json!([REDACTED]));
         }
-        assert_eq!(field(3, "path").as_str().unwrap().len(), PATH);
+        assert_eq!(field(4, "path").as_str().unwrap().len(), PATH);
     }
 
     #[test]

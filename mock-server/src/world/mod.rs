@@ -7,5 +7,6 @@ pub mod embedded;
 pub mod file;
 pub mod ids;
 pub mod journal;
+pub mod k0rdent;
 pub mod kind;
 pub mod sessions;

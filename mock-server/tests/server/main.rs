@@ -11,6 +11,8 @@ mod door_tcp;
 mod doors;
 mod generations;
 mod issue;
+mod k0rdent;
+mod k0rdent_cluster;
 mod listing;
 mod namespaces;
 mod process;

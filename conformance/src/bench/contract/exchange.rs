@@ -3,14 +3,14 @@
 
 use serde_json::{Value, json};
 
-use super::{Contract, contract};
+use super::{Contract, System};
 use crate::bench::call::Exchange;
 use crate::verdict::{Outcome, fail};
 
 /// Fails when the exchange is not as the document says.
 pub fn check(exchange: &Exchange) -> Outcome {
-    let contract = contract(exchange.generation)?;
-    let path = exchange.request.path.strip_prefix(&exchange.prefix).unwrap_or_default();
+    let path = exchange.path();
+    let contract = System::of_path(path).contract(exchange.generation)?;
     let method = &exchange.request.method;
     let status = exchange.response.status;
     let Some(operation) = contract.operation_of(method, path) else {
@@ -40,8 +40,8 @@ pub fn check(exchange: &Exchange) -> Outcome {
 
 /// Fails when the request body is not as the document says; requests are closed there.
 pub fn check_request(exchange: &Exchange) -> Outcome {
-    let contract = contract(exchange.generation)?;
-    let path = exchange.request.path.strip_prefix(&exchange.prefix).unwrap_or_default();
+    let path = exchange.path();
+    let contract = System::of_path(path).contract(exchange.generation)?;
     let Some(operation) = contract.operation_of(&exchange.request.method, path) else {
         return fail("the request path", "a path of the contract", path);
     };
@@ -62,7 +62,7 @@ impl Contract {
     fn check_response(&self, operation: &str, response: &Value, exchange: &Exchange) -> Outcome {
         let status = exchange.response.status;
         let what = format!("the {status} answer of {operation}");
-        let code = exchange.json()["code"].as_str().map(str::to_owned);
+        let code = exchange.code().as_str().map(str::to_owned);
         for (name, header) in response["headers"].as_object().into_iter().flatten() {
             self.check_header(&what, name, self.resolve(header)?, code.as_deref(), exchange)?;
         }

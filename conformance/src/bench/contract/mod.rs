@@ -1,7 +1,8 @@
-//! The contract document: its operations in each generation, and its schemas, compiled when they
-//! are first asked for. `exchange` judges by it.
+//! The contract documents: their operations in each generation, and their schemas, compiled when
+//! they are first asked for. `exchange` judges by them, `system` says whose is whose.
 
 mod exchange;
+mod system;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -11,10 +12,9 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 pub use self::exchange::{check, check_request};
+pub use self::system::System;
 use crate::fixture;
 use crate::verdict::{Outcome, Reason, broken, fail};
-
-const DOCUMENT: &str = "contract/plexsphere.json";
 
 /// Which generation of the contract a server speaks.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
@@ -41,7 +41,7 @@ impl Generation {
     }
 }
 
-/// One generation of the document, and the schemas compiled from it so far.
+/// One generation of a document, and the schemas compiled from it so far.
 pub struct Contract {
     document: Value,
     operations: Vec<Operation>,
@@ -58,24 +58,28 @@ pub struct Operation {
     pub definition: Value,
 }
 
-/// The contract of a generation, read once per process.
-pub fn contract(generation: Generation) -> Outcome<&'static Contract> {
-    static READ: [OnceLock<Contract>; 3] = [const { OnceLock::new() }; 3];
-    let cell = &READ[generation as usize];
+/// The contract of a system in a generation, read once per process.
+fn contract(system: System, generation: Generation) -> Outcome<&'static Contract> {
+    static READ: [[OnceLock<Contract>; 3]; System::ALL.len()] =
+        [const { [const { OnceLock::new() }; 3] }; System::ALL.len()];
+    let cell = &READ[system as usize][generation as usize];
     if let Some(contract) = cell.get() {
         return Ok(contract);
     }
-    let contract = Contract::read(generation)?;
+    let contract = Contract::read(system, generation)?;
     Ok(cell.get_or_init(|| contract))
 }
 
 impl Contract {
-    fn read(generation: Generation) -> Outcome<Self> {
-        let mut document = fixture::json(DOCUMENT)?;
-        let patch = document["x-generations"][generation.name()]["patch"].clone();
-        let operations: Vec<json_patch::PatchOperation> = serde_json::from_value(patch)?;
-        if let Err(error) = json_patch::patch(&mut document, &operations) {
-            return broken(format!("the contract's patch for {}: {error}", generation.name()));
+    fn read(system: System, generation: Generation) -> Outcome<Self> {
+        let mut document = fixture::json(&system.document())?;
+        // A document without generations is the same in all of them.
+        if let Some(generations) = document.get("x-generations") {
+            let patch = generations[generation.name()]["patch"].clone();
+            let operations: Vec<json_patch::PatchOperation> = serde_json::from_value(patch)?;
+            if let Err(error) = json_patch::patch(&mut document, &operations) {
+                return broken(format!("the contract's patch for {}: {error}", generation.name()));
+            }
         }
         let operations = read_operations(&document);
         Ok(Self { document, operations, compiled: Mutex::default() })
@@ -190,7 +194,7 @@ mod tests {
     #[test]
     fn every_generation_can_be_read_and_its_examples_are_of_its_schemas() {
         for generation in Generation::ALL {
-            let contract = contract(generation).unwrap();
+            let contract = System::Plexsphere.contract(generation).unwrap();
             assert_eq!(contract.document()["info"]["version"], generation.name());
             let mut examples = 0;
             for operation in contract.operations() {

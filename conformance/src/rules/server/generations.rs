@@ -7,7 +7,7 @@ use super::installation::{
 };
 use super::{PAGE, must, should};
 use crate::bench::{
-    Bench, Family, Generation, Identity, PROJECT_ID, Server, ServerOptions, contract,
+    Bench, Family, Generation, Identity, PROJECT_ID, Server, ServerOptions, System,
 };
 use crate::rule::{Claim, Need, Rule, RuleDraft};
 use crate::verdict::{Outcome, expect, expect_eq, fail};
@@ -186,7 +186,7 @@ fn spellings(bench: &Bench, generation: Generation) -> Outcome {
 fn document(bench: &Bench, generation: Generation) -> Outcome {
     let server = speaking(bench, generation)?;
     let handed = server.get("/v1/openapi.json").send()?.expect(200)?;
-    let due = contract::contract(generation)?.document();
+    let due = System::Plexsphere.contract(generation)?.document();
     for part in ["openapi", "info", "paths", "components", "x-outside-operations"] {
         if handed[part] != due[part] {
             return fail(

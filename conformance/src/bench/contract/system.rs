@@ -1,0 +1,82 @@
+//! The systems that can be judged, and whose contract a path belongs to.
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::{Contract, Generation};
+use crate::verdict::Outcome;
+
+/// One issuer with its API.
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, clap::ValueEnum,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum System {
+    #[default]
+    Plexsphere,
+    K0rdent,
+}
+
+impl System {
+    pub const ALL: [Self; 2] = [Self::Plexsphere, Self::K0rdent];
+
+    /// As the command line and the folders of `fixtures/` spell it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Plexsphere => "plexsphere",
+            Self::K0rdent => "k0rdent",
+        }
+    }
+
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|system| system.name() == name)
+    }
+
+    /// The document, by its path below `fixtures/`.
+    pub fn document(self) -> String {
+        format!("contract/{}.json", self.name())
+    }
+
+    /// Whose a path is, when what stands before the API's own paths is taken off.
+    pub fn of_path(path: &str) -> Self {
+        let below = |base: &str| {
+            let rest = path.strip_prefix(base);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '?']))
+        };
+        if below("/v1/regions") { Self::K0rdent } else { Self::Plexsphere }
+    }
+
+    /// Its contract, in that generation where it has several.
+    pub fn contract(self, generation: Generation) -> Outcome<&'static Contract> {
+        super::contract(self, generation)
+    }
+
+    /// What a refusal says to programs.
+    pub fn code(self, body: &Value) -> &Value {
+        match self {
+            Self::Plexsphere => &body["code"],
+            Self::K0rdent => &body["error"]["details"][0]["reason"],
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_of_one_system() {
+        for (path, system) in [
+            ("/v1/projects", System::Plexsphere),
+            ("/v1/regionsx", System::Plexsphere),
+            ("/v1/regions", System::K0rdent),
+            ("/v1/regions?x", System::K0rdent),
+            ("/v1/regions/r/projects/p", System::K0rdent),
+        ] {
+            assert_eq!(System::of_path(path), system, "{path}");
+        }
+        for system in System::ALL {
+            assert_eq!(System::named(system.name()), Some(system));
+        }
+    }
+}
