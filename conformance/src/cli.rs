@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::bench::System;
 use crate::report::Format;
 use crate::shard::Shard;
 
@@ -168,6 +169,9 @@ pub struct Choice {
     /// Only rules whose id matches this glob; may be repeated.
     #[arg(long = "rule", value_name = "GLOB")]
     pub rules: Vec<String>,
+    /// Only the rules of this system; may be repeated [default: all that apply].
+    #[arg(long = "system", value_enum, value_name = "NAME")]
+    pub systems: Vec<System>,
     /// `must` leaves the SHOULD rules out.
     #[arg(long, value_enum, default_value_t)]
     pub level: Level,

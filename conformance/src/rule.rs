@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::bench::Bench;
+use crate::bench::{Bench, System};
 use crate::verdict::Outcome;
 
 type Text = Cow<'static, str>;
@@ -157,6 +157,8 @@ pub struct Rule {
     pub id: Text,
     pub level: Level,
     pub side: Side,
+    /// Whose rule it is.
+    pub system: System,
     pub title: Text,
     pub source: Source,
     pub claims: Vec<Claim>,
@@ -190,6 +192,7 @@ pub struct RuleDraft {
     id: Text,
     level: Level,
     side: Side,
+    system: System,
     title: Text,
     source: Source,
     claims: Vec<Claim>,
@@ -203,12 +206,20 @@ impl RuleDraft {
             id,
             level,
             side,
+            system: System::default(),
             title: Text::default(),
             source: Source { page: Text::default(), fact: Text::default() },
             claims: Vec::new(),
             needs: Vec::new(),
             fix: Text::default(),
         }
+    }
+
+    /// Left out: plexsphere's.
+    #[must_use]
+    pub fn system(mut self, system: System) -> Self {
+        self.system = system;
+        self
     }
 
     /// One sentence: what the subject does.
@@ -249,6 +260,7 @@ impl RuleDraft {
             id: self.id,
             level: self.level,
             side: self.side,
+            system: self.system,
             title: self.title,
             source: self.source,
             claims: self.claims,

@@ -67,6 +67,9 @@ impl From<std::io::Error> for Trouble {
 fn choose<'r>(all: &'r [Rule], choice: &Choice) -> Result<Vec<&'r Rule>, Trouble> {
     let mut rules = catalogue::matching(all, &choice.rules)
         .map_err(|error| Trouble::Usage(format!("--rule: {error}")))?;
+    if !choice.systems.is_empty() {
+        rules.retain(|rule| choice.systems.contains(&rule.system));
+    }
     if choice.level == Level::Must {
         rules.retain(|rule| rule.level == rule::Level::Must);
     }
