@@ -56,6 +56,8 @@ pub enum Claim {
     Hostile { id: Text },
     /// A case of `tokens/`.
     Token { name: Text },
+    /// A row of `contract/listeners.json`: what a session's listener does.
+    Listener { id: Text },
 }
 
 impl Claim {
@@ -89,6 +91,10 @@ impl Claim {
         Self::Hostile { id: id.into() }
     }
 
+    pub fn listener(id: impl Into<Text>) -> Self {
+        Self::Listener { id: id.into() }
+    }
+
     pub fn token(name: impl Into<Text>) -> Self {
         Self::Token { name: name.into() }
     }
@@ -107,6 +113,7 @@ impl fmt::Display for Claim {
             Self::File { name } => write!(f, "file {name}"),
             Self::Hostile { id } => write!(f, "hostile {id}"),
             Self::Token { name } => write!(f, "token {name}"),
+            Self::Listener { id } => write!(f, "listener {id}"),
         }
     }
 }
@@ -134,6 +141,8 @@ pub enum Need {
     Offers(&'static str),
     /// A program on the harness's own PATH.
     Program(&'static str),
+    /// A module of some `python3` on the harness's own PATH.
+    Python(&'static str),
 }
 
 impl fmt::Display for Need {
@@ -148,6 +157,7 @@ impl fmt::Display for Need {
             Self::Unprivileged => f.write_str("a user that is not root"),
             Self::Offers(flag) => write!(f, "a plexctl that offers {flag}"),
             Self::Program(name) => write!(f, "{name} on PATH"),
+            Self::Python(module) => write!(f, "{module} for python3"),
         }
     }
 }

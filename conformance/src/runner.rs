@@ -2,7 +2,10 @@
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::thread;
@@ -161,6 +164,7 @@ fn met(need: Need, target: &Arc<Target>) -> bool {
         Need::Unprivileged => !rustix::process::geteuid().is_root(),
         Need::Offers(flag) => offers(target, flag),
         Need::Program(name) => find_program(name).is_some(),
+        Need::Python(module) => find_python(module).is_some(),
     }
 }
 
@@ -178,9 +182,26 @@ fn offers(target: &Arc<Target>, flag: &str) -> bool {
 }
 
 /// A program on our own PATH.
-pub fn find_program(name: &str) -> Option<std::path::PathBuf> {
+pub fn find_program(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
     std::env::split_paths(&path).map(|dir| dir.join(name)).find(|file| file.is_file())
+}
+
+/// A Python on our own PATH that has the module; looked for once.
+pub fn find_python(module: &'static str) -> Option<PathBuf> {
+    static FOUND: Mutex<BTreeMap<&str, Option<PathBuf>>> = Mutex::new(BTreeMap::new());
+    let mut found = FOUND.lock().unwrap_or_else(PoisonError::into_inner);
+    let look = || {
+        let path = std::env::var_os("PATH")?;
+        std::env::split_paths(&path).map(|dir| dir.join("python3")).find(|python| {
+            let mut command = Command::new(python);
+            let quiet = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+            // As the rules run it: without the site of the user.
+            let asked = quiet.args(["-s", "-W", "ignore", "-c", &format!("import {module}")]);
+            asked.status().is_ok_and(|status| status.success())
+        })
+    };
+    found.entry(module).or_insert_with(look).clone()
 }
 
 /// A failure may quote the subject's output; no secret leaves through it.

@@ -9,6 +9,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use conformance::report::text;
+use conformance::rule::Need;
 use conformance::runner;
 use conformance::subjects;
 use conformance::target::{ServerTarget, Target};
@@ -39,6 +40,7 @@ fn trials(only_list: bool) -> Result<Vec<Trial>, Reason> {
         target.server = Some(ServerTarget::Spawn(binaries.mock_server));
     }
     let target = Arc::new(target);
+    let required = std::env::var_os("CI_REQUIRE_TOOLS").is_some_and(|value| value == "1");
     let trial = |rule: conformance::rule::Rule| {
         let target = Arc::clone(&target);
         Trial::ignorable_test(rule.id.clone(), move || {
@@ -52,6 +54,10 @@ fn trials(only_list: bool) -> Result<Vec<Trial>, Reason> {
             };
             match &judged.verdict {
                 Verdict::Pass => Ok(Completion::Completed),
+                // Where every program is promised, one that is missing is a hole in the run.
+                Verdict::Skip { need } if required && lacks_program(&rule, need) => {
+                    Err(Failed::from(format!("skipped, and nothing may be: needs {need}")))
+                }
                 Verdict::Skip { need } => Ok(Completion::ignored_with(format!("needs {need}"))),
                 Verdict::NotRun { why } => Ok(Completion::ignored_with(format!("not run: {why}"))),
                 Verdict::Fail { failure } | Verdict::Known { failure, .. } => {
@@ -62,4 +68,10 @@ fn trials(only_list: bool) -> Result<Vec<Trial>, Reason> {
         })
     };
     Ok(rules.into_iter().map(trial).collect())
+}
+
+/// Whether the need that was not met is a program or a library, which can be installed.
+fn lacks_program(rule: &conformance::rule::Rule, need: &str) -> bool {
+    let installable = |one: &&Need| matches!(one, Need::Program(_) | Need::Python(_));
+    rule.needs.iter().filter(installable).any(|one| one.to_string() == need)
 }

@@ -129,6 +129,27 @@ fn an_operation_is_called_so_in_one_document_only() {
 }
 
 #[test]
+fn every_promise_of_the_listeners() {
+    let document = fixture::json("contract/listeners.json").unwrap();
+    let rows = texts(&document, "rows");
+    assert!(rows.len() > 80, "only {} rows", rows.len());
+    assert_claimed(rows.iter().map(|row| Claim::listener(text(&row["id"]))));
+    // The rule says what the row says.
+    let rules = rules();
+    for row in rows {
+        let id = format!("listeners.{}", text(&row["id"]));
+        let rule = rules.iter().find(|rule| rule.id == id);
+        assert_eq!(rule.map(|rule| &*rule.title), row["what"].as_str(), "{id}");
+    }
+}
+
+#[test]
+fn every_token_of_the_collection() {
+    let stem = |path: String| path.rsplit('/').next().unwrap().replace(".json", "");
+    assert_claimed(fixture::list("tokens/cases/").into_iter().map(stem).map(Claim::token));
+}
+
+#[test]
 fn every_hostile_case() {
     // There is no login yet, so nothing can be phished out of one (C32).
     let due = (1..=33).filter(|number| *number != 32);

@@ -7,8 +7,13 @@ mod evidence;
 mod fake_ssh;
 mod http;
 mod issued;
+mod patience;
 mod process;
+mod processes;
+mod pty;
 mod ran;
+mod real_kubectl;
+mod real_ssh;
 pub mod redaction;
 pub mod referee;
 mod running;
@@ -29,7 +34,12 @@ pub use self::contract::{Generation, System};
 pub use self::evidence::Evidence;
 pub use self::fake_ssh::{Ending, FakeSsh, SshCall};
 pub use self::http::{Headers, Request, Response, Wire};
+pub use self::patience::{SOON, until};
+pub use self::processes::{Seen, holding};
+pub use self::pty::Terminal;
 pub use self::ran::{Exit, Ran, yaml};
+pub use self::real_kubectl::Kubectl;
+pub use self::real_ssh::{Login, OpenSsh};
 pub use self::referee::{Answer, Referee, RefereeScript, Scenario};
 pub use self::running::Running;
 pub use self::sandbox::{Entry, EntryKind, Sandbox, Tree};
@@ -155,6 +165,18 @@ impl Bench {
     /// A recording proxy in front of the server; what passes is judged by the contract.
     pub fn tap(&self, server: &Server) -> Outcome<Tap> {
         Tap::start(server, self.evidence.clone())
+    }
+
+    /// A request to another address than the control plane's, such as a session's listener.
+    pub fn call_at(
+        &self,
+        url: &str,
+        ca_file: Option<&std::path::Path>,
+        method: &str,
+        path: &str,
+    ) -> Outcome<Call> {
+        let endpoint = call::Endpoint::parse(url, ca_file)?;
+        Ok(Call::new(endpoint, method, path, self.evidence.clone()))
     }
 
     /// The operator's credential as something to search for.

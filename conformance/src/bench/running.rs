@@ -67,7 +67,7 @@ impl Running<'_> {
     }
 }
 
-fn exit_of(status: Option<ExitStatus>) -> Exit {
+pub(super) fn exit_of(status: Option<ExitStatus>) -> Exit {
     match status {
         None => Exit::TimedOut,
         Some(status) => match (status.code(), status.signal()) {

@@ -18,17 +18,17 @@ use crate::verdict::{Outcome, Reason};
 /// One run of the subject being put together.
 pub struct Run<'b> {
     sandbox: &'b Sandbox,
-    evidence: Evidence,
+    pub(super) evidence: Evidence,
     program: PathBuf,
     args: Vec<OsString>,
     env: BTreeMap<OsString, OsString>,
     cwd: PathBuf,
-    wrapper: Vec<OsString>,
+    pub(super) wrapper: Vec<OsString>,
     umask: u32,
     stdin: Feed,
     stdout: Sink,
     stderr: Sink,
-    timeout: Duration,
+    pub(super) timeout: Duration,
 }
 
 /// What the subject reads on its standard input.
@@ -177,18 +177,8 @@ impl<'b> Run<'b> {
 
     /// Starts it and comes back at once, for rules that look at or disturb the running process.
     pub fn spawn(self) -> Outcome<Running<'b>> {
-        let mut words = self.wrapper.clone();
-        // sh only where the mask differs from our own: one process less for nearly every run.
-        if self.umask != super::own_umask() {
-            let script = format!("umask {:03o}; exec \"$@\"", self.umask);
-            words.extend(["/bin/sh", "-c", &script, "sh"].map(OsString::from));
-        }
-        words.push(self.program.clone().into_os_string());
-        words.extend(self.args.iter().cloned());
-        let mut words = words.into_iter();
-        let first = words.next().unwrap_or_default();
-        let mut command = Command::new(first);
-        command.args(words).env_clear().envs(&self.env).current_dir(&self.cwd).process_group(0);
+        let mut command = self.command();
+        command.process_group(0);
         command.stdin(match &self.stdin {
             Feed::Null => Stdio::null(),
             Feed::File(path) => File::open(path)?.into(),
@@ -212,8 +202,25 @@ impl<'b> Run<'b> {
         })
     }
 
+    /// The process about to be started, still without its streams.
+    pub(super) fn command(&self) -> Command {
+        let mut words = self.wrapper.clone();
+        // sh only where the mask differs from our own: one process less for nearly every run.
+        if self.umask != super::own_umask() {
+            let script = format!("umask {:03o}; exec \"$@\"", self.umask);
+            words.extend(["/bin/sh", "-c", &script, "sh"].map(OsString::from));
+        }
+        words.push(self.program.clone().into_os_string());
+        words.extend(self.args.iter().cloned());
+        let mut words = words.into_iter();
+        let first = words.next().unwrap_or_default();
+        let mut command = Command::new(first);
+        command.args(words).env_clear().envs(&self.env).current_dir(&self.cwd);
+        command
+    }
+
     /// The run as a line that can be pasted into a shell.
-    fn line(&self) -> String {
+    pub(super) fn line(&self) -> String {
         let mut words =
             vec![format!("cd {}; umask {:03o}; env -i", quote(self.cwd.as_os_str()), self.umask)];
         words.extend(

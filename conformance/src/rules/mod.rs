@@ -15,6 +15,7 @@ mod golden;
 mod help;
 mod issue_session;
 mod kubeconfig;
+mod listeners;
 mod order;
 mod pair;
 mod precedence;
@@ -56,6 +57,7 @@ pub(crate) fn all() -> Outcome<Vec<Rule>> {
     rules.extend(help::all());
     rules.extend(issue_session::all());
     rules.extend(kubeconfig::all());
+    rules.extend(listeners::all()?);
     rules.extend(order::all());
     rules.extend(pair::all());
     rules.extend(precedence::all());

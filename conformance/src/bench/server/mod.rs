@@ -215,6 +215,29 @@ impl Server {
         }
     }
 
+    /// The process we started, where it is ours.
+    pub fn pid(&self) -> Option<u32> {
+        self.child.as_ref().map(Child::id)
+    }
+
+    /// Every file below the directory the server was given for home and temporary files, its log
+    /// among them.
+    pub fn files(&self) -> Outcome<Vec<(PathBuf, Vec<u8>)>> {
+        let mut found = Vec::new();
+        let mut folders: Vec<PathBuf> = self.dir.iter().map(|dir| dir.path().into()).collect();
+        while let Some(folder) = folders.pop() {
+            for item in fs::read_dir(folder)? {
+                let path = item?.path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else if let Ok(bytes) = fs::read(&path) {
+                    found.push((path, bytes));
+                }
+            }
+        }
+        Ok(found)
+    }
+
     pub(crate) fn endpoint(&self) -> &Endpoint {
         &self.base
     }
