@@ -21,6 +21,9 @@ use super::running::exit_of;
 use super::subject::Run;
 use crate::verdict::{Outcome, Reason, broken, fail};
 
+/// Something that outlives the program may hold the far end open.
+const LAST_WORDS: Duration = Duration::from_secs(2);
+
 /// A program at a terminal of its own, and what its screen has shown.
 pub struct Terminal {
     child: Child,
@@ -155,6 +158,9 @@ impl Terminal {
     /// Waits for the end of the program, which must come within that time.
     pub fn end_within(mut self, limit: Duration) -> Outcome<(Exit, Vec<u8>)> {
         let status = process::exit_before(&mut self.child, Instant::now() + limit)?;
+        if status.is_some() {
+            self.all_shown();
+        }
         let screen = self.screen();
         self.evidence.note(format!(
             "at a terminal: {}\n  ended: {}\n  shown: {}",
@@ -163,6 +169,17 @@ impl Terminal {
             shown(&screen)
         ));
         Ok((exit_of(status), screen))
+    }
+
+    /// The last words may still be on their way to the screen when their speaker has gone.
+    fn all_shown(&self) {
+        let deadline = Instant::now() + LAST_WORDS;
+        let mut shown_now = self.screen.lock();
+        while !shown_now.closed && Instant::now() < deadline {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let waited = self.screen.changed.wait_timeout(shown_now, left);
+            shown_now = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
     }
 
     pub fn finish(self) -> Outcome<(Exit, Vec<u8>)> {

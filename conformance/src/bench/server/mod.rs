@@ -29,21 +29,29 @@ pub struct ServerOptions {
     pub args: Vec<String>,
     /// Passed on as `--contract` where it is not the default.
     pub generation: Generation,
+    /// Without the `--seed` that every other server is given.
+    unseeded: bool,
 }
 
 impl ServerOptions {
     pub fn with(args: &[&str]) -> Self {
         let args = args.iter().map(|arg| (*arg).to_owned()).collect();
-        Self { args, generation: Generation::default() }
+        Self { args, ..Self::default() }
     }
 
     /// A server that speaks that generation of the contract, and is judged by it.
     pub fn speaking(generation: Generation) -> Self {
-        Self { args: Vec::new(), generation }
+        Self { generation, ..Self::default() }
+    }
+
+    /// Keys, ids and ports are then another each time.
+    #[must_use]
+    pub fn unseeded(self) -> Self {
+        Self { unseeded: true, ..self }
     }
 
     fn is_default(&self) -> bool {
-        self.args.is_empty() && self.generation == Generation::default()
+        !self.unseeded && self.args.is_empty() && self.generation == Generation::default()
     }
 }
 

@@ -72,7 +72,7 @@ impl Server {
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(File::create(dir.path().join("stderr"))?);
-        if !options.args.iter().any(|arg| arg == "--seed") {
+        if !options.unseeded && !options.args.iter().any(|arg| arg == "--seed") {
             command.arg("--seed").arg(target.settings.seed.to_string());
         }
         let mut child = process::spawn(&mut command).map_err(|error| {

@@ -9,7 +9,9 @@ use super::ssh_terminal::PROMPT;
 use super::tcp_client::{carried, echoed, expect_end};
 use super::told::expect_event;
 use super::{GUIDE, draft, open, reread, revoke, rule, text_of};
-use crate::bench::{Bench, Exit, Family, Identity, Login, Running, SOON, Server, Sink, Terminal, until};
+use crate::bench::{
+    Bench, Exit, Family, Identity, Login, Running, SOON, Server, Sink, Terminal, until,
+};
 use crate::rule::{Need, Rule, Side};
 use crate::verdict::{Outcome, expect, expect_eq};
 
@@ -23,11 +25,19 @@ pub(super) fn all() -> Vec<Rule> {
             .needs([Need::Clock])
             .fix("Let traffic, commands and requests on a listener move last_active_at.")
             .check(activity),
-        rule("endings.shutdown", "A server that is asked to stop ends what is connected, and itself with 0")
-            .source(GUIDE, "What sessions lead to")
-            .needs([Need::SpawnableServer, Need::Program("ssh"), Need::Program("setsid"), Need::Program("kubectl")])
-            .fix("End each session's connections on SIGTERM, and wait for them a moment.")
-            .check(shutdown),
+        rule(
+            "endings.shutdown",
+            "A server that is asked to stop ends what is connected, and itself with 0",
+        )
+        .source(GUIDE, "What sessions lead to")
+        .needs([
+            Need::SpawnableServer,
+            Need::Program("ssh"),
+            Need::Program("setsid"),
+            Need::Program("kubectl"),
+        ])
+        .fix("End each session's connections on SIGTERM, and wait for them a moment.")
+        .check(shutdown),
     ]);
     rules
 }
@@ -121,9 +131,15 @@ fn ending(cause: Cause, family: Family) -> Rule {
         Family::TcpForward => "a tcp stream",
     };
     let title = match cause {
-        Cause::Revoked => format!("Revoking a session ends {what} within a second, and closes the port"),
-        Cause::Expired => format!("Expiry, by the clock that can be moved, ends {what} within a second"),
-        Cause::Idle => format!("A session that was idle for too long takes {what} with it within a second"),
+        Cause::Revoked => {
+            format!("Revoking a session ends {what} within a second, and closes the port")
+        }
+        Cause::Expired => {
+            format!("Expiry, by the clock that can be moved, ends {what} within a second")
+        }
+        Cause::Idle => {
+            format!("A session that was idle for too long takes {what} with it within a second")
+        }
     };
     let needs = match family {
         Family::Ssh => vec![Need::Clock, Need::Program("ssh"), Need::Program("setsid")],

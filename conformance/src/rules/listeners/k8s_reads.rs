@@ -16,10 +16,13 @@ const SHOP: &str = "fixtures/worlds/clusters/shop.yaml";
 pub(super) fn all() -> Vec<Rule> {
     let mut rules: Vec<Rule> = SHOWN.into_iter().map(shown).collect();
     rules.extend([
-        kubectl("k8s.formats", "JSON and YAML are the objects themselves, by their API version and kind")
-            .source(SHOP, "pods")
-            .fix("Answer with whole objects when no Table is asked for.")
-            .check(formats),
+        kubectl(
+            "k8s.formats",
+            "JSON and YAML are the objects themselves, by their API version and kind",
+        )
+        .source(SHOP, "pods")
+        .fix("Answer with whole objects when no Table is asked for.")
+        .check(formats),
         kubectl("k8s.watch", "A watch shows what is there, and then what changes")
             .source(SHOP, "pods")
             .fix("Keep a watch open, and send each change as it happens.")
@@ -32,18 +35,30 @@ pub(super) fn all() -> Vec<Rule> {
             .source("plexctl kubeconfig page", "--impersonate-user and --impersonate-group")
             .fix("Take user and groups from the session, and add system:authenticated.")
             .check(whoami),
-        kubectl("k8s.can_i", "auth can-i says what the user may: read, and for system:masters everything")
-            .source(GUIDE, "only system:masters may write")
-            .fix("Answer SelfSubjectAccessReviews by what requests are judged by.")
-            .check(can_i),
-        kubectl("k8s.many_requests", "The token is good for any number of requests and connections")
-            .source(ONE_TIME, "For k8s any number of requests")
-            .fix("Redeem the token with each request, and do not use it up.")
-            .check(many_requests),
-        kubectl("k8s.trust", "The listener's certificate is the development CA's: without it kubectl refuses")
-            .source("docs/decisions/0010-kubeconfig-shape.md", "--certificate-authority FILE embeds the CA")
-            .fix("Serve the leaf that the CA of the ready line has signed.")
-            .check(trust),
+        kubectl(
+            "k8s.can_i",
+            "auth can-i says what the user may: read, and for system:masters everything",
+        )
+        .source(GUIDE, "only system:masters may write")
+        .fix("Answer SelfSubjectAccessReviews by what requests are judged by.")
+        .check(can_i),
+        kubectl(
+            "k8s.many_requests",
+            "The token is good for any number of requests and connections",
+        )
+        .source(ONE_TIME, "For k8s any number of requests")
+        .fix("Redeem the token with each request, and do not use it up.")
+        .check(many_requests),
+        kubectl(
+            "k8s.trust",
+            "The listener's certificate is the development CA's: without it kubectl refuses",
+        )
+        .source(
+            "docs/decisions/0010-kubeconfig-shape.md",
+            "--certificate-authority FILE embeds the CA",
+        )
+        .fix("Serve the leaf that the CA of the ready line has signed.")
+        .check(trust),
         kubectl("k8s.events", "Each request is told to the journal by verb, resource and status")
             .source(GUIDE, "What happens on a listener is in the journal")
             .fix("Report each answered request.")
@@ -109,7 +124,11 @@ const SHOWN: [Shown; 10] = [
     Shown {
         row: "k8s.namespaces",
         title: "kubectl get namespaces shows those of the world",
-        commands: &[command(&["get", "ns"], &["NAME", "STATUS", "AGE", "shop", "bank", "Active"], &[])],
+        commands: &[command(
+            &["get", "ns"],
+            &["NAME", "STATUS", "AGE", "shop", "bank", "Active"],
+            &[],
+        )],
     },
     Shown {
         row: "k8s.nodes",
@@ -127,11 +146,23 @@ const SHOWN: [Shown; 10] = [
         row: "k8s.pods",
         title: "kubectl get pods shows one namespace, all of them, one pod, and more when wide",
         commands: &[
-            command(&["get", "pods", "-n", "bank"], &["ledger-0", "2/2", "Completed", "ImagePullBackOff", "Pending"], &["web-", "NAMESPACE"]),
+            command(
+                &["get", "pods", "-n", "bank"],
+                &["ledger-0", "2/2", "Completed", "ImagePullBackOff", "Pending"],
+                &["web-", "NAMESPACE"],
+            ),
             command(&["get", "pods", "-A"], &["NAMESPACE", "ledger-0", "web-", "coredns-"], &[]),
-            command(&["get", "pod", "ledger-0", "-n", "bank"], &["ledger-0", "Running"], &["report"]),
+            command(
+                &["get", "pod", "ledger-0", "-n", "bank"],
+                &["ledger-0", "Running"],
+                &["report"],
+            ),
             command(&["get", "pods", "-n", "bank", "-o", "wide"], &["NODE", "IP", "worker-1"], &[]),
-            command(&["get", "pods", "-n", "bank", "--no-headers", "-o", "name"], &["pod/ledger-0"], &["NAME"]),
+            command(
+                &["get", "pods", "-n", "bank", "--no-headers", "-o", "name"],
+                &["pod/ledger-0"],
+                &["NAME"],
+            ),
         ],
     },
     Shown {
@@ -139,32 +170,68 @@ const SHOWN: [Shown; 10] = [
         title: "Label and field selectors choose on the server",
         commands: &[
             command(&["get", "pods", "-A", "-l", "app=ledger"], &["ledger-0"], &["web-", "report"]),
-            command(&["get", "pods", "-A", "-l", "app in (web,api),tier!=backend"], &["web-"], &["api-", "ledger"]),
-            command(&["get", "nodes", "-l", "zone=b"], &["worker-2", "worker-3"], &["worker-1", "cp-1"]),
+            command(
+                &["get", "pods", "-A", "-l", "app in (web,api),tier!=backend"],
+                &["web-"],
+                &["api-", "ledger"],
+            ),
+            command(
+                &["get", "nodes", "-l", "zone=b"],
+                &["worker-2", "worker-3"],
+                &["worker-1", "cp-1"],
+            ),
             command(
                 &["get", "pods", "-n", "bank", "--field-selector", "status.phase=Pending"],
                 &["backlog"],
                 &["ledger-0", "settle"],
             ),
-            command(&["get", "pods", "-A", "--field-selector", "metadata.name=ledger-0"], &["ledger-0"], &["report"]),
+            command(
+                &["get", "pods", "-A", "--field-selector", "metadata.name=ledger-0"],
+                &["ledger-0"],
+                &["report"],
+            ),
         ],
     },
     Shown {
         row: "k8s.logs",
         title: "kubectl logs shows a container's log: one of several, the last lines, the one before a restart",
         commands: &[
-            command(&["logs", "-n", "bank", "ledger-0", "-c", "ledger"], &["ready to accept connections", "checkpoint complete"], &["exporting"]),
-            command(&["logs", "-n", "bank", "ledger-0", "-c", "metrics"], &["exporting"], &["checkpoint"]),
-            command(&["logs", "-n", "bank", "ledger-0", "-c", "ledger", "--tail", "1"], &["checkpoint complete"], &["ready to accept"]),
-            command(&["logs", "-n", "bank", "ledger-0", "-c", "ledger", "-p"], &["received fast shutdown request"], &["checkpoint"]),
+            command(
+                &["logs", "-n", "bank", "ledger-0", "-c", "ledger"],
+                &["ready to accept connections", "checkpoint complete"],
+                &["exporting"],
+            ),
+            command(
+                &["logs", "-n", "bank", "ledger-0", "-c", "metrics"],
+                &["exporting"],
+                &["checkpoint"],
+            ),
+            command(
+                &["logs", "-n", "bank", "ledger-0", "-c", "ledger", "--tail", "1"],
+                &["checkpoint complete"],
+                &["ready to accept"],
+            ),
+            command(
+                &["logs", "-n", "bank", "ledger-0", "-c", "ledger", "-p"],
+                &["received fast shutdown request"],
+                &["checkpoint"],
+            ),
         ],
     },
     Shown {
         row: "k8s.cluster_events",
         title: "kubectl events and get events show the events of a namespace",
         commands: &[
-            command(&["get", "events", "-n", "bank"], &["FailedScheduling", "pod/backlog", "Warning"], &["NodeNotReady"]),
-            command(&["events", "-n", "bank", "--for", "pod/report"], &["Failed to pull image"], &["insufficient memory"]),
+            command(
+                &["get", "events", "-n", "bank"],
+                &["FailedScheduling", "pod/backlog", "Warning"],
+                &["NodeNotReady"],
+            ),
+            command(
+                &["events", "-n", "bank", "--for", "pod/report"],
+                &["Failed to pull image"],
+                &["insufficient memory"],
+            ),
         ],
     },
     Shown {

@@ -74,7 +74,7 @@ fn forbidden(bench: &Bench) -> Outcome {
     ] {
         let said = kubectl.fails(args)?;
         let what = format!("kubectl {}", args.join(" "));
-        let holds = said.contains("Forbidden")
+        let holds = said.to_lowercase().contains("forbidden")
             && said.contains("\"ana\"")
             && said.contains(&format!("cannot {verb}"));
         expect(holds, what, format!("Forbidden: \"ana\" cannot {verb}"), said)?;

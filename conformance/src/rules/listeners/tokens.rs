@@ -23,11 +23,12 @@ pub(super) fn all() -> Outcome<Vec<Rule>> {
     let mut rules = Vec::new();
     for family in Family::ALL {
         for reason in ["malformed", "algorithm", "signature"] {
-            let here: Vec<Case> =
-                cases.iter().filter(|case| case.due == reason).cloned().collect();
+            let here: Vec<Case> = cases.iter().filter(|case| case.due == reason).cloned().collect();
             rules.push(strangers(family, reason, here));
         }
-        for belonging in [Belonging::Session, Belonging::Kind, Belonging::Tampered, Belonging::Early] {
+        for belonging in
+            [Belonging::Session, Belonging::Kind, Belonging::Tampered, Belonging::Early]
+        {
             rules.push(own(family, belonging));
         }
     }
@@ -83,7 +84,11 @@ fn strangers(family: Family, reason: &'static str, cases: Vec<Case>) -> Rule {
             Family::Kubeconfig => at_k8s(bench, &server, &cases)?,
             Family::TcpForward => at_tcp(&server, &cases)?,
         };
-        expect_eq("the reasons in the journal", &vec![reason.to_owned(); offered], &refusals(&server)?)?;
+        expect_eq(
+            "the reasons in the journal",
+            &vec![reason.to_owned(); offered],
+            &refusals(&server)?,
+        )?;
         let journal = server.journal()?.to_string();
         silent(&cases, "the journal", journal.as_bytes())
     })
@@ -108,24 +113,27 @@ fn at_ssh(bench: &Bench, server: &Server, cases: &[Case]) -> Outcome<usize> {
     let mut ports = Vec::new();
     let first = Login::of(&open(server, Family::Ssh)?)?;
     // Four connections are a session's limit, and each try takes its time.
-    for _ in 0..4 {
+    for _ in 0..8 {
         ports.push(Login::of(&open(server, Family::Ssh)?)?.port);
     }
     let list = json!({"tokens": tokens, "ports": ports}).to_string();
     let list = bench.sandbox()?.write("tmp/tokens.json", list, 0o600)?;
-    let ran = bench
-        .paramiko(&first, &format!("{CONNECT}\n{OFFER}"))?
-        .env("TOKENS", list)
-        .go()?;
+    let ran = bench.paramiko(&first, &format!("{CONNECT}\n{OFFER}"))?.env("TOKENS", list).go()?;
     expect_end("the library client", 0, &ran)?;
     let said = ran.stdout_json()?;
     expect_eq("the tokens that were let in", &json!([]), &said["let_in"])?;
-    expect_eq("the tokens that were offered", &json!(tokens.len()), &said["offered"])?;
+    let heard = said["heard"].as_array().map(Vec::len);
+    expect_eq("the tokens that were turned away", &Some(tokens.len()), &heard)?;
     silent(cases, "what the client was told", said["heard"].to_string().as_bytes())?;
     Ok(tokens.len())
 }
 
-fn k8s_call(bench: &Bench, server: &Server, issued: &Value, token: &str) -> Outcome<(u16, Vec<u8>)> {
+fn k8s_call(
+    bench: &Bench,
+    server: &Server,
+    issued: &Value,
+    token: &str,
+) -> Outcome<(u16, Vec<u8>)> {
     let url = format!("https://{}", text_of(issued, "listener_endpoint"));
     let call = bench.call_at(&url, server.ca_path(), "GET", "/api/v1/namespaces")?;
     let response = call.bearer(token).send()?.response;
@@ -171,7 +179,9 @@ fn own(family: Family, belonging: Belonging) -> Rule {
     let (slug, what, reason) = match belonging {
         Belonging::Session => ("session", "another session's token", "session"),
         Belonging::Kind => ("kind", "a token of another kind of session", "kind"),
-        Belonging::Tampered => ("tampered", "its own token with one character changed", "signature"),
+        Belonging::Tampered => {
+            ("tampered", "its own token with one character changed", "signature")
+        }
         Belonging::Early => ("early", "its own token before its time", "not_yet_valid"),
     };
     let mut rule = tokens(family, slug)
@@ -197,9 +207,9 @@ fn own(family: Family, belonging: Belonging) -> Rule {
             Belonging::Tampered => vec![json!(tampered(text_of(&issued, "token"))?)],
             Belonging::Early => {
                 let issued_at = text_of(&issued["session"], "issued_at");
-                let moment: jiff::Timestamp = issued_at.parse().map_err(|error| {
-                    Reason::Broken(format!("issued_at {issued_at}: {error}"))
-                })?;
+                let moment: jiff::Timestamp = issued_at
+                    .parse()
+                    .map_err(|error| Reason::Broken(format!("issued_at {issued_at}: {error}")))?;
                 let before = moment - jiff::SignedDuration::from_secs(2);
                 server.freeze_clock(&before.to_string())?;
                 vec![issued["token"].clone()]
@@ -230,7 +240,8 @@ fn refused(bench: &Bench, server: &Server, family: Family, issued: &Value, token
     let said = match family {
         Family::Ssh => {
             let login = Login::of(issued)?.with_token(token);
-            let once = ["-o", "NumberOfPasswordPrompts=1", "-o", "PreferredAuthentications=password"];
+            let once =
+                ["-o", "NumberOfPasswordPrompts=1", "-o", "PreferredAuthentications=password"];
             let ran = bench.openssh()?.run(&login, &once, Some("true"))?.go()?;
             expect_end("a login with it", 255, &ran)?;
             ran.stderr

@@ -38,10 +38,6 @@ pub(super) fn expect_event(server: &Server, name: &str, detail: &str) -> Outcome
                 && entry["path"].as_str().is_some_and(|path| path.contains(detail))
         };
         let paths = told.iter().map(|entry| format!("{} {}", entry["code"], entry["path"]));
-        Ok(if told.iter().any(holds) {
-            Ok(())
-        } else {
-            Err(paths.collect::<Vec<_>>().join("; "))
-        })
+        Ok(if told.iter().any(holds) { Ok(()) } else { Err(paths.collect::<Vec<_>>().join("; ")) })
     })
 }

@@ -1,37 +1,26 @@
 said = {}
-transport = connect()
-try:
-    transport.auth_none(USER)
-except paramiko.BadAuthenticationType as refusal:
-    said["offered"] = sorted(refusal.allowed_types)
-try:
-    transport.auth_publickey(USER, paramiko.RSAKey.generate(1024))
-    said["publickey"] = "accepted"
-except paramiko.BadAuthenticationType:
-    said["publickey"] = "not offered"
-except paramiko.AuthenticationException:
-    said["publickey"] = "tried"
-transport.close()
-transport = connect()
-tries = 0
-for _ in range(6):
+
+
+def refusal(attempt):
+    """How a fresh connection answers one wish to log in."""
+    transport = connect()
     try:
-        transport.auth_password(USER, "wrong-token-canary-0123456789", fallback=False)
-    except paramiko.BadAuthenticationType:
-        # No method is left; the token was judged all the same.
-        tries += 1
-        break
+        attempt(transport)
+        return "let in", []
+    except paramiko.BadAuthenticationType as refused:
+        return "not offered", sorted(refused.allowed_types)
     except paramiko.AuthenticationException:
-        tries += 1
-    except (paramiko.SSHException, EOFError):
-        break
-    if not transport.is_active():
-        break
-said["tries"] = tries
-try:
-    transport.open_session(timeout=2)
-    said["open"] = True
-except (paramiko.SSHException, EOFError):
-    said["open"] = False
-transport.close()
+        return "refused", []
+    finally:
+        transport.close()
+
+
+said["none"], said["offered"] = refusal(lambda transport: transport.auth_none(USER))
+key = paramiko.ECDSAKey.generate()
+said["publickey"], _ = refusal(lambda transport: transport.auth_publickey(USER, key))
+wrong = "wrong-token-canary-0123456789"
+said["password"], _ = refusal(
+    lambda transport: transport.auth_password(USER, wrong, fallback=False))
+said["keyboard-interactive"], _ = refusal(
+    lambda transport: transport.auth_interactive(USER, lambda *asked: [wrong for _ in asked[2]]))
 print(json.dumps(said))
