@@ -86,6 +86,7 @@ fn developer(bench: &Bench) -> Outcome<(Server, Kubectl<'_>)> {
 }
 
 /// A view: its row, the title, what to type, and what has to be and must not be on the screen.
+#[derive(Clone, Copy)]
 struct Shown {
     row: &'static str,
     title: &'static str,

@@ -8,7 +8,7 @@ use super::installation::{
     LEDGER, NOON, expect_refused, expect_sessions, issued, policy, revoke, world, world_with,
 };
 use super::{PAGE, must, should};
-use crate::bench::{Bench, Family, Generation, Identity, Server, ServerOptions};
+use crate::bench::{Bench, Family, Identity, Server, ServerOptions};
 use crate::rule::{Claim, Need, Rule, RuleDraft};
 use crate::verdict::{Outcome, broken, expect, expect_eq, fail};
 
@@ -213,8 +213,7 @@ fn uncapped(bench: &Bench) -> Outcome {
 }
 
 fn tiny(bench: &Bench) -> Outcome {
-    let options =
-        ServerOptions { args: vec!["--world".into(), "tiny".into()], generation: Generation::July };
+    let options = ServerOptions::with(&["--world", "tiny"]);
     let server = world_with(bench, &options, |_| {})?;
     server.freeze_clock(NOON)?;
     granted(&server)?;
