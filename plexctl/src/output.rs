@@ -68,15 +68,6 @@ impl Output {
         }
     }
 
-    /// Finds out whether a payload would reach nobody.
-    pub(crate) fn require_stdout(&self) -> Result<(), Error> {
-        if is_closed() {
-            let why = "it is closed, or leads nowhere";
-            return Err(Error::Output(io::Error::new(io::ErrorKind::NotConnected, why)));
-        }
-        Ok(())
-    }
-
     /// A payload that is data: json or yaml by the format asked for.
     pub(crate) fn document<T: Serialize>(&self, value: &T) -> Result<(), Error> {
         self.payload(encode(self.format, value).as_bytes())
@@ -186,23 +177,6 @@ fn raw_stdout() -> impl Write {
         Ok(fd) => Box::new(std::fs::File::from(fd)) as Box<dyn Write>,
         Err(_) => Box::new(io::stdout()),
     }
-}
-
-/// Whether stdout was closed when we started. Before our first line runs, the null device has been
-/// opened in its place, for reading and writing; a shell's `>/dev/null` is for writing only, and
-/// the wish of somebody who wants nothing but the exit code.
-#[cfg(unix)]
-fn is_closed() -> bool {
-    use rustix::fs::{OFlags, fcntl_getfl, fstat, stat};
-    let stdout = io::stdout();
-    let (Ok(ours), Ok(null)) = (fstat(&stdout), stat("/dev/null")) else { return false };
-    let both = |flags: OFlags| flags & OFlags::RWMODE == OFlags::RDWR;
-    (ours.st_dev, ours.st_ino) == (null.st_dev, null.st_ino) && fcntl_getfl(&stdout).is_ok_and(both)
-}
-
-#[cfg(not(unix))]
-fn is_closed() -> bool {
-    false
 }
 
 #[cfg(not(unix))]

@@ -104,9 +104,7 @@ pub(crate) fn run(args: &Args, persistent: &Persistent, output: &Output) -> Resu
     match sink {
         Some(sink) => sink.write(rendered.as_bytes()).map_err(|error| session.abandon(error)),
         None => {
-            let written =
-                output.require_stdout().and_then(|()| output.payload(rendered.as_bytes()));
-            written.map_err(|error| session.abandon(error))?;
+            output.payload(rendered.as_bytes()).map_err(|error| session.abandon(error))?;
             advise(output);
             Ok(())
         }

@@ -149,11 +149,7 @@ pub(crate) fn run(args: &Args, persistent: &Persistent, output: &Output) -> Resu
     reveal.show("tcp-forward", &ask, &session, output)?;
 
     match place {
-        Place::Reserved(reservation) => {
-            // A tunnel is of use to whoever knows its address; two addresses nobody sees are not.
-            output.require_stdout().map_err(|error| session.abandon(error))?;
-            say(&session, reservation.release(), output)
-        }
+        Place::Reserved(reservation) => say(&session, reservation.release(), output),
         Place::Bound((listener, address)) => {
             say(&session, address.to_string(), output)?;
             if !address.ip().is_loopback() {
