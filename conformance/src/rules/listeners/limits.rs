@@ -1,13 +1,12 @@
 //! What a world may ask for beyond the rules, and what noise does to a listener.
 
 use std::io::Write;
-use std::net::TcpStream;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use super::ssh::expect_end;
-use super::tcp_client::{Shown, TARGET, connect};
+use super::tcp_client::{Shown, TARGET, connect, reach};
 use super::told::refusals;
 use super::{GUIDE, ONE_TIME, draft, open, text_of, world};
 use crate::bench::{Bench, Exit, Family, Login, Server, ServerOptions, until};
@@ -144,7 +143,7 @@ fn garbage(family: Family) -> Rule {
             let address = endpoint.rsplit('@').next().unwrap_or_default().to_owned();
             let open_before = descriptors(&server);
             for number in 0..1000 {
-                let mut socket = TcpStream::connect(&address)?;
+                let mut socket = reach(&address)?;
                 // A listener may hang up at any moment.
                 let _ = socket.write_all(&noise(number));
             }

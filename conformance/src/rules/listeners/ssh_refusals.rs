@@ -2,12 +2,12 @@
 //! try, a fifth connection, an eleventh channel.
 
 use std::io::Read;
-use std::net::TcpStream;
 use std::time::Duration;
 
 use serde_json::json;
 
 use super::ssh::{complaints, expect_end};
+use super::tcp_client::reach;
 use super::told::{expect_event, refusals};
 use super::{ONE_TIME, SSH_CHANNELS, SSH_LOGIN, open, open_for, rule, ssh_session};
 use crate::bench::{Bench, Canary, Exit, Family, Login, until};
@@ -175,7 +175,7 @@ fn four_connections(bench: &Bench) -> Outcome {
 
 fn silence(bench: &Bench) -> Outcome {
     let (_server, login) = ssh_session(bench)?;
-    let mut silent = TcpStream::connect((login.host.as_str(), login.port))?;
+    let mut silent = reach(&format!("{}:{}", login.host, login.port))?;
     silent.set_read_timeout(Some(Duration::from_secs(5)))?;
     let mut greeting = [0_u8; 8];
     silent.read_exact(&mut greeting)?;

@@ -31,8 +31,14 @@ pub(super) struct Connected {
     pub(super) answer: Vec<u8>,
 }
 
+/// A connection to a listener; nobody there is the subject's failure.
+pub(super) fn reach(address: &str) -> Outcome<TcpStream> {
+    TcpStream::connect(address)
+        .or_else(|error| fail("the listener", "an open port", format!("{address}: {error}")))
+}
+
 pub(super) fn dial(issued: &Value) -> Outcome<TcpStream> {
-    let stream = TcpStream::connect(text_of(issued, "listener_endpoint"))?;
+    let stream = reach(text_of(issued, "listener_endpoint"))?;
     stream.set_nodelay(true)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     Ok(stream)
