@@ -96,7 +96,9 @@ fn every_status_of_every_operation() {
         })
         .collect();
     let mut holes = Vec::new();
-    for operation in System::Plexsphere.contract(Generation::July).unwrap().operations() {
+    let operations =
+        System::ALL.map(|system| system.contract(Generation::July).unwrap().operations()).concat();
+    for operation in &operations {
         // Another spelling of an operation answers as the operation does.
         let other = operation.definition["x-alias-of"].as_str().unwrap_or(&operation.id);
         for (status, _) in operation.definition["responses"].as_object().unwrap() {
@@ -116,6 +118,33 @@ fn every_status_of_every_operation() {
         );
     }
     assert!(holes.is_empty(), "no rule claims:\n{}", holes.join("\n"));
+}
+
+/// The reasons are what k0rdent's refusals say to programs, listed in the schema of each status.
+#[test]
+fn every_reason_of_k0rdent() {
+    let contract = System::K0rdent.contract(Generation::July).unwrap();
+    let mut due = Vec::new();
+    for operation in contract.operations() {
+        for (status, response) in operation.definition["responses"].as_object().unwrap() {
+            let status: u16 = status.parse().unwrap();
+            let Some(name) = response["$ref"].as_str() else { continue };
+            let response = contract.document().pointer(name.trim_start_matches('#')).unwrap();
+            let schema = &response["content"]["application/json"]["schema"]["allOf"][1];
+            let detail = &schema["properties"]["error"]["properties"]["details"]["prefixItems"][0];
+            let reasons = texts(&detail["properties"]["reason"], "enum");
+            assert!(!reasons.is_empty(), "{name} lists no reasons");
+            if !OUT_OF_REACH.iter().any(|(id, code, _)| *id == "*" && *code == status) {
+                due.extend(
+                    reasons
+                        .iter()
+                        .map(|reason| Claim::refusal(operation.id.clone(), status, text(reason))),
+                );
+            }
+        }
+    }
+    assert!(due.len() > 30, "only {} reasons", due.len());
+    assert_claimed(due);
 }
 
 #[test]
@@ -172,7 +201,8 @@ fn every_rule_is_complete_and_stands_once() {
         }
         assert!(!rule.claims.is_empty(), "{} claims nothing", rule.id);
         let page = &*rule.source.page;
-        let known = (page.starts_with("plexctl ") && page.ends_with(" page"))
+        let known = (["plexctl ", "k0rdent "].iter().any(|system| page.starts_with(system))
+            && page.ends_with(" page"))
             || page.strip_prefix("RFC ").is_some_and(|number| number.parse::<u16>().is_ok());
         let on_disk = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(page);
         assert!(known || on_disk.is_file(), "{}: there is no page {page}", rule.id);

@@ -10,6 +10,8 @@ use serde_json::Value;
 const SIGNED: &str = "eyJ";
 /// How an operator's credential begins.
 const OPERATOR: &str = "psk_";
+/// How the secret of a k0rdent kubeconfig begins.
+const KUBECONFIG: &str = "k0kc_";
 /// Shorter than any token, longer than any word that happens to begin like one.
 const SHORTEST: usize = 16;
 
@@ -32,7 +34,8 @@ fn runs_blotted(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     loop {
-        let next = [SIGNED, OPERATOR].into_iter().filter_map(|start| rest.find(start)).min();
+        let next =
+            [SIGNED, OPERATOR, KUBECONFIG].into_iter().filter_map(|start| rest.find(start)).min();
         let Some(at) = next else { break };
         out.push_str(&rest[..at]);
         rest = &rest[at..];
@@ -40,6 +43,8 @@ fn runs_blotted(text: &str) -> String {
         let run = &rest[..end];
         if run.starts_with(OPERATOR) && end > OPERATOR.len() {
             out.push_str("[operator credential]");
+        } else if run.starts_with(KUBECONFIG) && end >= SHORTEST {
+            out.push_str("[kubeconfig token]");
         } else if run.starts_with(SIGNED) && end >= SHORTEST {
             out.push_str(&named(run));
         } else {
@@ -148,6 +153,7 @@ mod tests {
             (r#"{"token":null}"#, r#"{"token":null}"#),
             ("the token is gone, no token", "the token is gone, no token"),
             ("psk_dev_operator", "[operator credential]"),
+            ("token: \"k0kc_0123456789abcdef\"", "token: \"[kubeconfig token]\""),
             ("psk_ and eyJ are beginnings", "psk_ and eyJ are beginnings"),
         ] {
             assert_eq!(redacted(before), after);

@@ -14,6 +14,7 @@ mod flags;
 mod golden;
 mod help;
 mod issue_session;
+mod k0rdent;
 mod kubeconfig;
 mod listeners;
 mod order;
@@ -56,6 +57,7 @@ pub(crate) fn all() -> Outcome<Vec<Rule>> {
     rules.extend(golden::all()?);
     rules.extend(help::all());
     rules.extend(issue_session::all());
+    rules.extend(k0rdent::all()?);
     rules.extend(kubeconfig::all());
     rules.extend(listeners::all()?);
     rules.extend(order::all());

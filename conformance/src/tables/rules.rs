@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use super::{NOTICE, cell, cited};
-use crate::bench::Family;
+use crate::bench::{Family, System};
 use crate::rule::{Level, Rule, Side};
 
 /// A family with more lines than this becomes one line.
@@ -60,6 +60,7 @@ fn sections(rules: &[Rule]) -> BTreeMap<String, Lines<'_>> {
             (Side::Client, true) => {
                 format!("{side}: {}", rest.split('.').next().unwrap_or_default())
             }
+            _ if rule.system != System::default() => format!("{side}: {}", rule.system.name()),
             _ => side.to_owned(),
         };
         let line = if command { format!("{{k,s,t}}.{rest}") } else { rule.id.to_string() };
