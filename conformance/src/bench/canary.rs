@@ -34,21 +34,19 @@ impl Canary {
                 }
             }
         }
-        let percent: String = secret
-            .bytes()
-            .map(|byte| {
-                if byte.is_ascii_alphanumeric() {
-                    char::from(byte).to_string()
-                } else {
-                    format!("%{byte:02X}")
-                }
-            })
-            .collect();
-        forms.push(("percent-encoded", percent.into_bytes()));
-        forms.push((
-            "hex",
-            secret.bytes().flat_map(|byte| format!("{byte:02x}").into_bytes()).collect(),
-        ));
+        let mut percent = Vec::with_capacity(3 * secret.len());
+        let mut hex = Vec::with_capacity(2 * secret.len());
+        for byte in secret.bytes() {
+            if byte.is_ascii_alphanumeric() {
+                percent.push(byte);
+            } else {
+                percent.push(b'%');
+                percent.extend(digits(byte, b"0123456789ABCDEF"));
+            }
+            hex.extend(digits(byte, b"0123456789abcdef"));
+        }
+        forms.push(("percent-encoded", percent));
+        forms.push(("hex", hex));
         // A signed token also leaks by its signature alone.
         if let Some((_, signature)) = secret.rsplit_once('.')
             && signature.len() >= 32
@@ -101,6 +99,11 @@ impl Canary {
     }
 }
 
+/// A byte as two digits of that alphabet.
+fn digits(byte: u8, alphabet: &[u8; 16]) -> [u8; 2] {
+    [alphabet[usize::from(byte >> 4)], alphabet[usize::from(byte & 15)]]
+}
+
 /// Whether `needle` occurs in `haystack`.
 pub fn contains(haystack: &[u8], needle: &[u8]) -> bool {
     let Some(first) = needle.first() else { return true };
@@ -129,6 +132,7 @@ mod tests {
             assert_eq!(canary.find(encoded.as_bytes()), Some("base64"), "{prefix:?}");
         }
         assert_eq!(canary.find(b"psk%5Fdev%5Foperator%2Bx%2Fy"), Some("percent-encoded"));
+        assert_eq!(canary.find(b"70736b5f6465765f6f70657261746f722b782f79"), Some("hex"));
         assert_eq!(canary.find(b"psk_dev_outsider"), None);
     }
 }

@@ -11,6 +11,9 @@ use super::process;
 use super::sandbox::Sandbox;
 use crate::verdict::{Outcome, expect, fail};
 
+/// Ends a part of a record; nobody passes it as an argument or a variable.
+const MARK: &[u8] = b"\0[end of part 5f1c0b7e]\0";
+
 /// How the fake ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ending {
@@ -51,20 +54,22 @@ impl FakeSsh {
             Ending::Signal(name) => format!("kill -{name} $$"),
         };
         // /proc/$$/environ is what the caller passed; the shell's own additions are not in it.
-        // `args` is written last and moved into place, so that a record is whole or not there.
+        // One cat gathers it all, in parts that end with the mark: a record is whole when its last
+        // part has ended.
+        let mark = format!("{records}/mark", records = records.display());
+        fs::write(&mark, MARK)?;
         let script = format!(
             "#!/bin/sh\n\
              r='{records}'/call.$$\n\
-             if [ -r /proc/$$/environ ]; then\n\
-             \x20 /bin/cat /proc/$$/environ > $r.environ\n\
-             \x20 /bin/cat /proc/$$/cmdline > $r.cmdline\n\
-             \x20 /bin/cat /proc/$PPID/cmdline > $r.parent 2>/dev/null\n\
-             else\n\
-             \x20 /usr/bin/env -0 > $r.environ\n\
+             m='{mark}'\n\
+             for a in \"$@\"; do printf '%s\\0' \"$a\"; done > $r.args\n\
+             if [ -t 0 ]; then echo tty; fi > $r.tty\n\
+             if [ -r /proc/$$/environ ]; then p=/proc/$$; else\n\
+             \x20 p=$r; /bin/mkdir $p; /usr/bin/env -0 > $p/environ; : > $p/cmdline\n\
              fi\n\
-             if [ -t 0 ]; then : > $r.tty; fi\n\
-             for a in \"$@\"; do printf '%s\\0' \"$a\"; done > $r.part\n\
-             /bin/mv $r.part $r.args\n\
+             q=/proc/$PPID/cmdline\n\
+             if [ ! -r $q ]; then q=/dev/null; fi\n\
+             /bin/cat $p/environ $m $p/cmdline $m $q $m $r.tty $m $r.args $m > $r.record\n\
              {end}\n",
             records = records.display(),
         );
@@ -74,30 +79,16 @@ impl FakeSsh {
 
     /// Every call so far.
     pub fn calls(&self) -> Outcome<Vec<SshCall>> {
-        let mut stems: Vec<PathBuf> = fs::read_dir(&self.records)?
+        let mut records: Vec<PathBuf> = fs::read_dir(&self.records)?
             .filter_map(|item| Some(item.ok()?.path()))
-            .filter(|path| path.extension().is_some_and(|extension| extension == "args"))
+            .filter(|path| path.extension().is_some_and(|extension| extension == "record"))
             .collect();
-        stems.sort();
-        stems
-            .into_iter()
-            .map(|args| {
-                let read = |extension: &str| fs::read(args.with_extension(extension));
-                Ok(SshCall {
-                    args: strings(&read("args")?),
-                    env: strings(&read("environ")?)
-                        .into_iter()
-                        .filter_map(|pair| {
-                            let (key, value) = pair.split_once('=')?;
-                            Some((key.to_owned(), value.to_owned()))
-                        })
-                        .collect(),
-                    cmdline: read("cmdline").unwrap_or_default(),
-                    parent_cmdline: read("parent").unwrap_or_default(),
-                    stdin_is_terminal: args.with_extension("tty").exists(),
-                })
-            })
-            .collect()
+        records.sort();
+        let mut calls = Vec::new();
+        for path in records {
+            calls.extend(SshCall::read(&fs::read(path)?));
+        }
+        Ok(calls)
     }
 
     pub fn expect_not_started(&self) -> Outcome {
@@ -124,6 +115,32 @@ impl FakeSsh {
 }
 
 impl SshCall {
+    /// None while the record is still being written.
+    fn read(record: &[u8]) -> Option<Self> {
+        let mut rest = record;
+        let mut part = || {
+            let end = rest.windows(MARK.len()).position(|here| here == MARK)?;
+            let part = &rest[..end];
+            rest = &rest[end + MARK.len()..];
+            Some(part)
+        };
+        let (environ, cmdline, parent, terminal, args) =
+            (part()?, part()?, part()?, part()?, part()?);
+        Some(Self {
+            args: strings(args),
+            env: strings(environ)
+                .into_iter()
+                .filter_map(|pair| {
+                    let (key, value) = pair.split_once('=')?;
+                    Some((key.to_owned(), value.to_owned()))
+                })
+                .collect(),
+            cmdline: cmdline.to_vec(),
+            parent_cmdline: parent.to_vec(),
+            stdin_is_terminal: !terminal.is_empty(),
+        })
+    }
+
     /// The secret is in no argument, neither the fake's own nor its parent's.
     pub fn expect_argv_silent_about(&self, canary: &Canary) -> Outcome {
         canary.absent_from("ssh's arguments", self.args.join("\n").as_bytes())?;

@@ -15,7 +15,7 @@ pub fn until(
     mut holds: impl FnMut() -> Outcome<Result<(), String>>,
 ) -> Outcome {
     let deadline = Instant::now() + within;
-    let mut pause = Duration::from_micros(200);
+    let mut pauses = Pauses::new();
     loop {
         let seen = match holds()? {
             Ok(()) => return Ok(()),
@@ -24,7 +24,21 @@ pub fn until(
         if Instant::now() >= deadline {
             return fail(what, format!("within {} ms", within.as_millis()), seen);
         }
-        thread::sleep(pause);
-        pause = (pause * 2).min(Duration::from_millis(10));
+        pauses.rest();
+    }
+}
+
+/// Pauses between looks at what tells nobody when it happens: they begin short and grow, so that
+/// no processor is kept busy by waiting.
+pub(crate) struct Pauses(Duration);
+
+impl Pauses {
+    pub(crate) fn new() -> Self {
+        Self(Duration::from_micros(50))
+    }
+
+    pub(crate) fn rest(&mut self) {
+        thread::sleep(self.0);
+        self.0 = (self.0 * 2).min(Duration::from_millis(5));
     }
 }

@@ -5,14 +5,18 @@
 //! lock that every spawn holds shared.
 
 use std::fs;
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus};
-use std::sync::mpsc;
 use std::sync::{PoisonError, RwLock};
-use std::thread;
 use std::time::{Duration, Instant};
+
+use super::patience::Pauses;
+use super::streams::Streams;
+
+/// How long the streams of a dead subject may take to end.
+const LAST_WORDS: Duration = Duration::from_secs(2);
 
 static SPAWNING: RwLock<()> = RwLock::new(());
 
@@ -38,67 +42,55 @@ pub(crate) struct Ended {
 
 /// Reads both streams to their end and waits; `status` is `None` when the deadline came first.
 pub(crate) fn wait_with_deadline(mut child: Child, deadline: Instant) -> io::Result<Ended> {
-    let (done, ended) = mpsc::channel();
-    let out = child.stdout.take().map(|pipe| drain(pipe, true, done.clone()));
-    let err = child.stderr.take().map(|pipe| drain(pipe, false, done.clone()));
-    drop(done);
-    let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
-    let mut open = usize::from(out.is_some()) + usize::from(err.is_some());
-    while open > 0 {
-        match ended.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
-            Ok((true, bytes)) => stdout = bytes,
-            Ok((false, bytes)) => stderr = bytes,
-            Err(_) => break,
-        }
-        open -= 1;
-    }
+    let mut streams = Streams::of(&mut child)?;
+    streams.read_until(deadline)?;
     let mut status = exit_before(&mut child, deadline)?;
     if status.is_none() {
         kill_group(&child);
         child.kill()?;
         child.wait()?;
-    } else if open > 0 {
+    } else if streams.are_open() {
         // The subject ended, but something it started still holds its streams.
         kill_group(&child);
         status = child.try_wait()?;
     }
-    while open > 0 {
-        match ended.recv_timeout(Duration::from_secs(2)) {
-            Ok((true, bytes)) => stdout = bytes,
-            Ok((false, bytes)) => stderr = bytes,
-            Err(_) => break,
-        }
-        open -= 1;
-    }
-    Ok(Ended { status, stdout, stderr })
+    streams.read_until(Instant::now() + LAST_WORDS)?;
+    Ok(Ended { status, stdout: streams.stdout.bytes, stderr: streams.stderr.bytes })
 }
 
-/// Polls for the exit with a growing pause; the streams are closed by now, so it is near.
+/// Waits for the exit, until the deadline at the latest.
 pub(crate) fn exit_before(child: &mut Child, deadline: Instant) -> io::Result<Option<ExitStatus>> {
-    let mut pause = Duration::from_micros(50);
+    let mut pauses = Pauses::new();
     loop {
         if let Some(status) = child.try_wait()? {
             return Ok(Some(status));
         }
-        if Instant::now() >= deadline {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
             return Ok(None);
         }
-        thread::sleep(pause);
-        pause = (pause * 2).min(Duration::from_millis(5));
+        if !sleep_until_exit(child, left) {
+            pauses.rest();
+        }
     }
 }
 
-fn drain(
-    mut pipe: impl Read + Send + 'static,
-    is_stdout: bool,
-    done: mpsc::Sender<(bool, Vec<u8>)>,
-) -> thread::JoinHandle<()> {
-    thread::spawn(move || {
-        let mut bytes = Vec::new();
-        // A read error ends the stream as its end would; what came before it still counts.
-        let _ = pipe.read_to_end(&mut bytes);
-        let _ = done.send((is_stdout, bytes));
-    })
+/// Lets the kernel wake us at the exit of the child; false where it cannot.
+#[cfg(target_os = "linux")]
+fn sleep_until_exit(child: &Child, longest: Duration) -> bool {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    use rustix::process::{PidfdFlags, pidfd_open};
+
+    let Some(Ok(exit)) = pid_of(child).map(|pid| pidfd_open(pid, PidfdFlags::empty())) else {
+        return false;
+    };
+    let Ok(timeout) = Timespec::try_from(longest) else { return false };
+    poll(&mut [PollFd::new(&exit, PollFlags::IN)], Some(&timeout)).is_ok()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn sleep_until_exit(_: &Child, _: Duration) -> bool {
+    false
 }
 
 /// Every child leads its own process group, so that its helpers end with it.

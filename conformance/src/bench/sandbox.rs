@@ -20,7 +20,13 @@ pub struct Sandbox {
 
 impl Sandbox {
     pub(crate) fn new(keep: bool) -> io::Result<Self> {
-        let dir = tempfile::Builder::new().prefix("plexctl-bench-").tempdir()?;
+        let prefix = "plexctl-bench-";
+        let dir = if keep {
+            // What is kept to be looked at later is not kept in memory.
+            tempfile::Builder::new().prefix(prefix).tempdir()?
+        } else {
+            super::room::directory(prefix)?
+        };
         let whole = fs::canonicalize(dir.path())?;
         let (root, records) = (whole.join("box"), whole.join("records"));
         fs::create_dir(&records)?;
@@ -118,7 +124,7 @@ impl Sandbox {
 
     pub fn snapshot(&self) -> io::Result<Tree> {
         let mut entries = BTreeMap::new();
-        walk(&self.root, &self.root, &mut entries)?;
+        walk(&self.root, Path::new(""), &mut entries)?;
         Ok(Tree(entries))
     }
 }
@@ -183,15 +189,17 @@ impl Tree {
     }
 }
 
-fn walk(root: &Path, dir: &Path, entries: &mut BTreeMap<PathBuf, Entry>) -> io::Result<()> {
+/// Enters what stands in `dir`, which is called `name` in the tree.
+fn walk(dir: &Path, name: &Path, entries: &mut BTreeMap<PathBuf, Entry>) -> io::Result<()> {
     for item in fs::read_dir(dir)? {
-        let path = item?.path();
-        let meta = match fs::symlink_metadata(&path) {
+        let item = item?;
+        let meta = match item.metadata() {
             Ok(meta) => meta,
             // Gone between the listing and the look: as good as never there.
             Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
             Err(error) => return Err(error),
         };
+        let path = item.path();
         let file_type = meta.file_type();
         let (kind, content) = if file_type.is_dir() {
             (EntryKind::Dir, Vec::new())
@@ -204,12 +212,12 @@ fn walk(root: &Path, dir: &Path, entries: &mut BTreeMap<PathBuf, Entry>) -> io::
         } else {
             (EntryKind::Other, Vec::new())
         };
-        let name = path.strip_prefix(root).unwrap_or(&path).to_path_buf();
+        let name = name.join(item.file_name());
         let entry = Entry { kind, mode: meta.mode() & 0o7777, content, inode: meta.ino() };
-        entries.insert(name, entry);
         if kind == EntryKind::Dir {
-            walk(root, &path, entries)?;
+            walk(&path, &name, entries)?;
         }
+        entries.insert(name, entry);
     }
     Ok(())
 }

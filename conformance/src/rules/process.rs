@@ -211,12 +211,11 @@ fn interrupted(bench: &Bench, family: Family, signal: Signal) -> Outcome {
     }
     let mut running = run.spawn()?;
     let deadline = Instant::now() + Duration::from_secs(10);
-    while scene.referee.heard() == 0 {
+    while !scene.referee.hears_within(Duration::from_millis(10)) {
         if Instant::now() > deadline || !running.is_alive()? {
             let ran = running.finish()?;
             return fail("plexctl", "waiting for the server", ran.exit);
         }
-        std::thread::yield_now();
     }
     running.signal(signal)?;
     let ran = running.finish()?;

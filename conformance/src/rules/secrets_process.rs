@@ -26,11 +26,10 @@ fn while_waiting(bench: &Bench, family: Family, look: impl Fn(u32) -> Outcome) -
     let run = scene.run(family)?.wrapped_in(["/bin/sh", "-c", RAISED, "sh"]);
     let mut running = run.spawn()?;
     let deadline = Instant::now() + Duration::from_secs(10);
-    while scene.referee.heard() == 0 {
+    while !scene.referee.hears_within(Duration::from_millis(10)) {
         if !running.is_alive()? || Instant::now() > deadline {
             return fail("plexctl", "waiting for the server", running.finish()?.exit);
         }
-        std::thread::yield_now();
     }
     let looked = look(running.pid());
     running.signal(Signal::KILL)?;

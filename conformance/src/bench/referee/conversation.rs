@@ -3,12 +3,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
+use socket2::{Domain, SockAddr, Socket, Type};
 
 use super::Seen;
 use super::answer::Answer;
@@ -19,6 +19,7 @@ use crate::bench::canary::Canary;
 use crate::bench::evidence::{Evidence, shown};
 use crate::bench::http::{Request, Wire};
 use crate::bench::issued::Issued;
+use crate::bench::workers;
 use crate::verdict::{Outcome, Reason, broken};
 
 /// The state that the accept loop, the connections and the rule share.
@@ -38,8 +39,8 @@ struct Ledger {
     issue_count: usize,
     seen: Vec<Seen>,
     issued: Vec<Issued>,
-    /// Peer ports of the connections accepted so far.
-    accepted: BTreeSet<u16>,
+    /// Ports of our own connections that are on their way to the accept loop.
+    sentinels: BTreeSet<u16>,
     accepted_count: usize,
     /// Connections not yet heard out, by peer port.
     open: BTreeMap<u16, TcpStream>,
@@ -92,12 +93,17 @@ impl Court {
     /// Connections are accepted in the order they were made: once one of our own has been
     /// accepted, so have all before it. Then each must be heard out.
     pub(super) fn settle(&self, address: SocketAddr) -> Outcome {
-        let sentinel = TcpStream::connect(address)?;
-        let port = sentinel.local_addr()?.port();
-        drop(sentinel);
+        let sentinel = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+        sentinel.bind(&SockAddr::from(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))))?;
+        let port = sentinel.local_addr()?.as_socket().map_or(0, |own| own.port());
+        // Known before it arrives, so that nobody listens for a request on it.
+        self.lock().sentinels.insert(port);
+        // Nothing is ever sent on it, so nothing has to linger.
+        sentinel.set_linger(Some(Duration::ZERO))?;
+        sentinel.connect(&SockAddr::from(address))?;
         let deadline = Instant::now() + SETTLE_LIMIT;
         let mut ledger = self.lock();
-        while !(ledger.accepted.contains(&port) && ledger.open.is_empty()) {
+        while ledger.sentinels.contains(&port) || !ledger.open.is_empty() {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 break;
@@ -105,13 +111,17 @@ impl Court {
             ledger =
                 self.changed.wait_timeout(ledger, left).unwrap_or_else(PoisonError::into_inner).0;
         }
-        if ledger.accepted.remove(&port) {
-            ledger.accepted_count -= 1;
-        }
         match ledger.fault.take() {
             Some(fault) => broken(fault),
             None => Ok(()),
         }
+    }
+
+    /// Waits until a request has been heard, but no longer than that.
+    pub(super) fn hears_within(&self, longest: Duration) -> bool {
+        let unheard = |ledger: &mut Ledger| ledger.seen.is_empty();
+        let waited = self.changed.wait_timeout_while(self.lock(), longest, unheard);
+        !waited.unwrap_or_else(PoisonError::into_inner).0.seen.is_empty()
     }
 
     fn lock(&self) -> MutexGuard<'_, Ledger> {
@@ -123,6 +133,7 @@ impl Court {
         let operation = operation_of(request);
         let mut ledger = self.lock();
         ledger.seen.push(Seen { operation, request: request.clone() });
+        self.changed.notify_all();
         self.evidence.note(format!(
             "the referee saw {operation}: {} {} {}",
             request.method,
@@ -152,20 +163,22 @@ pub(super) fn accept(listener: &TcpListener, court: &Arc<Court>) {
                 return;
             }
         };
-        let clone = socket.try_clone();
         let mut ledger = court.lock();
         if ledger.closed {
             return;
         }
-        ledger.accepted.insert(peer.port());
+        if ledger.sentinels.remove(&peer.port()) {
+            court.changed.notify_all();
+            continue;
+        }
         ledger.accepted_count += 1;
-        match clone {
+        match socket.try_clone() {
             Ok(clone) => drop(ledger.open.insert(peer.port(), clone)),
             Err(error) => ledger.fault = Some(format!("the referee ran out of files: {error}")),
         }
         drop(ledger);
         let court = Arc::clone(court);
-        thread::spawn(move || {
+        let _ = workers::spawn(move || {
             let outcome = converse(socket, &court);
             let mut ledger = court.lock();
             ledger.open.remove(&peer.port());

@@ -9,7 +9,8 @@ mod stream;
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
-use std::thread::JoinHandle;
+use std::sync::mpsc::Receiver;
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -24,6 +25,7 @@ use super::http::Request;
 pub use super::issued::Issued;
 use super::sandbox::Sandbox;
 use super::tls::{self, Certificate};
+use super::workers;
 use crate::verdict::{Outcome, expect_eq, fail};
 
 /// A request as the referee got it.
@@ -106,8 +108,8 @@ impl<'b> RefereeScript<'b> {
         let court =
             Arc::new(Court::new(self.answers, self.revoke, self.scenario, config, self.evidence));
         let held = Arc::clone(&court);
-        let thread = std::thread::spawn(move || accept(&listener, &held));
-        Ok(Referee { url, address, ca_file, court, thread: Some(thread) })
+        let over = workers::spawn(move || accept(&listener, &held));
+        Ok(Referee { url, address, ca_file, court, over })
     }
 }
 
@@ -117,7 +119,8 @@ pub struct Referee {
     address: SocketAddr,
     pub(crate) ca_file: Option<std::path::PathBuf>,
     court: Arc<Court>,
-    thread: Option<JoinHandle<()>>,
+    /// Hangs up when the accept loop has ended.
+    over: Receiver<()>,
 }
 
 impl Referee {
@@ -142,9 +145,9 @@ impl Referee {
         Ok(self.court.seen())
     }
 
-    /// How many requests were heard up to this moment, without waiting for any that are on their way.
-    pub fn heard(&self) -> usize {
-        self.court.seen().len()
+    /// Whether a request has been heard; one that is on its way is waited for as long as told.
+    pub fn hears_within(&self, longest: Duration) -> bool {
+        self.court.hears_within(longest)
     }
 
     /// How many TCP connections were opened, whether or not a request came over them.
@@ -215,9 +218,7 @@ impl Drop for Referee {
         self.court.close();
         // The accept loop wakes up, sees that the court has risen, and goes.
         let _ = TcpStream::connect(self.address);
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
+        let _ = self.over.recv();
     }
 }
 

@@ -1,7 +1,8 @@
 //! Making one answer ready for the request at hand: status line, header fields, body.
 
+use std::collections::BTreeMap;
 use std::io::Write;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -70,9 +71,11 @@ pub(crate) fn prepare(
             Ok(bytes) => bytes,
             Err(error) => return broken(format!("the scenario's base64: {error}")),
         },
-        Some(Body::Fill { text, bytes: Some(bytes) }) => {
-            text.bytes().cycle().take(*bytes).collect()
+        Some(Body::Fill { text, bytes: Some(bytes) }) if answer.content_encoding.is_none() => {
+            filled(text, *bytes)
         }
+        // Packed below, and never whole in memory again once it has been.
+        Some(Body::Fill { bytes: Some(_), .. }) => Vec::new(),
         Some(Body::Fill { text, bytes: None }) => {
             endless = Some(text.repeat(1 + 16 * 1024 / text.len().max(1)).into_bytes());
             Vec::new()
@@ -88,9 +91,10 @@ pub(crate) fn prepare(
         if encoding != "gzip" {
             return broken(format!("no encoder for {encoding}"));
         }
-        let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
-        encoder.write_all(&body)?;
-        body = encoder.finish()?;
+        body = match &answer.body {
+            Some(Body::Fill { text, bytes: Some(bytes) }) => packed_fill(text, *bytes)?,
+            _ => packed(&body)?,
+        };
         headers.remove("content-encoding");
         headers.push("content-encoding", "gzip");
     }
@@ -140,6 +144,31 @@ impl Prepared {
     pub(crate) fn is_endless(&self) -> bool {
         self.endless.is_some()
     }
+}
+
+fn filled(text: &str, bytes: usize) -> Vec<u8> {
+    let mut whole = text.repeat(bytes.div_ceil(text.len().max(1))).into_bytes();
+    whole.truncate(bytes);
+    whole
+}
+
+fn packed(body: &[u8]) -> std::io::Result<Vec<u8>> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+    encoder.write_all(body)?;
+    encoder.finish()
+}
+
+/// A bomb takes long to pack and is played to many: it is packed once.
+fn packed_fill(text: &str, bytes: usize) -> std::io::Result<Vec<u8>> {
+    static PACKED: Mutex<BTreeMap<(String, usize), Vec<u8>>> = Mutex::new(BTreeMap::new());
+    let mut held = PACKED.lock().unwrap_or_else(PoisonError::into_inner);
+    let key = (text.to_owned(), bytes);
+    if let Some(body) = held.get(&key) {
+        return Ok(body.clone());
+    }
+    let body = packed(&filled(text, bytes))?;
+    held.insert(key, body.clone());
+    Ok(body)
 }
 
 fn in_chunks(body: &[u8]) -> Vec<u8> {

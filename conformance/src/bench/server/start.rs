@@ -5,7 +5,6 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, mpsc};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -13,7 +12,7 @@ use serde_json::Value;
 use super::{Server, ServerOptions};
 use crate::bench::call::Endpoint;
 use crate::bench::evidence::Evidence;
-use crate::bench::process;
+use crate::bench::{process, room, workers};
 use crate::target::{ServerTarget, Target};
 use crate::verdict::{Outcome, Reason, broken, fail, skip};
 
@@ -59,7 +58,7 @@ impl Server {
         options: &ServerOptions,
         evidence: Evidence,
     ) -> Outcome<Self> {
-        let dir = tempfile::Builder::new().prefix("control-plane-").tempdir()?;
+        let dir = room::directory("control-plane-")?;
         let mut command = Command::new(program);
         command
             .args(["--port", "0", "--output", "json"])
@@ -136,7 +135,7 @@ impl Drop for Server {
 fn ready_line(child: &mut Child) -> Result<String, String> {
     let Some(stdout) = child.stdout.take() else { return Err("it has no stdout".into()) };
     let (send, receive) = mpsc::channel();
-    thread::spawn(move || {
+    let _ = workers::spawn(move || {
         let mut lines = BufReader::new(stdout);
         let mut line = String::new();
         let read = lines.read_line(&mut line);

@@ -10,6 +10,7 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use super::installation::{expect_sessions, issued, policy, world};
+use crate::bench::patience::Pauses;
 use crate::bench::{
     Bench, EntryKind, Family, Identity, Ran, Run, Running, ServerOptions, contains,
 };
@@ -90,6 +91,7 @@ fn started<'b>(bench: &'b Bench, args: &[&str]) -> Outcome<Started<'b>> {
 fn wait_for<'b>(run: Run<'b>, file: &Path) -> Outcome<Started<'b>> {
     let mut process = run.spawn()?;
     let deadline = Instant::now() + Duration::from_secs(10);
+    let mut pauses = Pauses::new();
     loop {
         if let Ok(bytes) = std::fs::read(file) {
             // Whoever sees the file sees all of it.
@@ -110,7 +112,7 @@ fn wait_for<'b>(run: Run<'b>, file: &Path) -> Outcome<Started<'b>> {
                 format!("{}: {}", ran.exit, ran.stderr_text()),
             );
         }
-        thread::yield_now();
+        pauses.rest();
     }
 }
 
