@@ -11,13 +11,14 @@ use conformance::rule::{Claim, Rule};
 use serde_json::Value;
 
 /// What no rule can bring about on a healthy server, and why.
-const OUT_OF_REACH: [(&str, u16, &str); 8] = [
+const OUT_OF_REACH: [(&str, u16, &str); 9] = [
     ("*", 500, "no request may make a healthy server fail"),
     ("*", 408, "it takes a client that is slow for half a minute"),
     ("GetHealth", 503, "a server that shuts down takes no new connection"),
     ("GetHealthAtRoot", 503, "as GetHealth"),
     ("GetReadiness", 503, "as GetHealth"),
     ("GetSession", 503, "relations are asked for another's session only, and a new world has none"),
+    ("AttachSession", 503, "as GetSession"),
     ("RevokeSession", 503, "as GetSession"),
     ("RevokeSessionByVerb", 503, "as GetSession"),
 ];

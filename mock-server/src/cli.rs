@@ -66,6 +66,10 @@ struct Serve {
     /// Lets sessions lead nowhere: no listeners, and endpoints that follow from --seed alone
     #[arg(long)]
     no_node: bool,
+    /// Gives ssh sessions a real shell on this machine, as the user who runs the server
+    #[cfg(unix)]
+    #[arg(long, conflicts_with = "no_node")]
+    host_shell: bool,
     /// text greets a person, json is one line; by default whatever stdout is
     #[arg(long, value_enum)]
     output: Option<Output>,
@@ -121,6 +125,19 @@ fn start(serve: &Serve) -> Result<(), String> {
             serve.bind
         ));
     }
+    if serve.host_shell() {
+        if !serve.bind.is_loopback() {
+            return Err(
+                "--host-shell goes with a loopback address only: its tokens are public, and \
+                whoever has one could run what you can"
+                    .to_owned(),
+            );
+        }
+        complain(
+            "warning: ssh sessions get a real shell on this machine and may do whatever you may; \
+             any program here can have one, because the tokens are public",
+        );
+    }
     let config = Config {
         address: SocketAddr::new(serve.bind, serve.port),
         generation: serve.contract,
@@ -130,6 +147,7 @@ fn start(serve: &Serve) -> Result<(), String> {
         state_dir: serve.state_dir.clone(),
         journal: serve.journal,
         node: !serve.no_node,
+        host_shell: serve.host_shell(),
     };
     // Start-up and service fail alike for whoever called.
     boot_and_serve(serve, &config).map_err(|error| error.to_string())
@@ -191,6 +209,13 @@ fn withdraw(path: &Path, line: &str) {
 }
 
 impl Serve {
+    fn host_shell(&self) -> bool {
+        #[cfg(unix)]
+        return self.host_shell;
+        #[cfg(not(unix))]
+        false
+    }
+
     /// Whether a person is greeted, or a program told.
     fn greets(&self) -> bool {
         match self.output {

@@ -40,6 +40,15 @@ async fn dispatch(x: &mut Exchange, what: &str, method: &Method, ready: &str) ->
             move_clock(x, &wish)?;
             Ok(clock(x))
         }
+        ("listeners", &Method::GET) => Ok(listeners(x)),
+        ("listeners", &Method::PUT) => {
+            let wish = body::plain_json(x.take_body(body::SMALL_BODY).await)?;
+            let wish = ListenersWish::deserialize(&wish).map_err(|_| {
+                Refusal::invalid_body("send report_delay_seconds, a whole number of seconds")
+            })?;
+            x.installation.set_report_delay(wish.report_delay_seconds);
+            Ok(listeners(x))
+        }
         ("reset", &Method::POST) => {
             x.namespace.reset().map_err(|_| Refusal::internal())?;
             Ok(no_content())
@@ -53,7 +62,7 @@ async fn dispatch(x: &mut Exchange, what: &str, method: &Method, ready: &str) ->
         ("scenarios", &Method::GET) => Ok(answer(200, &json!({"scenarios": scenario::names()}))),
         ("ready" | "scenarios", _) => Err(Refusal::method_not_allowed("GET, HEAD")),
         ("requests", _) => Err(Refusal::method_not_allowed("GET, HEAD, DELETE")),
-        ("clock" | "world", _) => Err(Refusal::method_not_allowed("GET, HEAD, PUT")),
+        ("clock" | "listeners" | "world", _) => Err(Refusal::method_not_allowed("GET, HEAD, PUT")),
         ("reset", _) => Err(Refusal::method_not_allowed("POST")),
         _ => Err(Refusal::not_found()),
     }
@@ -63,6 +72,17 @@ fn json_text(bytes: Vec<u8>) -> Response<Body> {
     let mut response = Response::new(Body::from(bytes));
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
+}
+
+/// What may be changed about listeners while sessions live.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ListenersWish {
+    report_delay_seconds: u32,
+}
+
+fn listeners(x: &Exchange) -> Response<Body> {
+    answer(200, &json!({"report_delay_seconds": x.installation.report_delay()}))
 }
 
 fn clock(x: &Exchange) -> Response<Body> {

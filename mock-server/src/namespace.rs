@@ -2,13 +2,15 @@
 //! a clock, keys, sessions and a journal of its own, made by its first use.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use jiff::Timestamp;
 use ring::hmac;
 
 use crate::authority::Keys;
-use crate::node::{self, Clusters, Node, Site};
+use crate::node::{self, Clusters, Node, Site, host_of};
 use crate::rebac::Model;
 use crate::world::clock::Clock;
 use crate::world::directory::Directory;
@@ -44,10 +46,13 @@ pub struct Installation {
     pub keys: Arc<Keys>,
     pub kid: Arc<str>,
     pub cursors: hmac::Key,
+    /// The host that endpoints name.
+    pub host: Box<str>,
     /// What its sessions lead to; without one, nowhere.
     pub node: Option<Node>,
     /// The simulated clusters that kubeconfigs lead to.
     pub clusters: Clusters,
+    report_delay: AtomicU32,
     sessions: Mutex<Sessions>,
     k0rdent: Mutex<Kubeconfigs>,
 }
@@ -70,6 +75,15 @@ impl Installation {
         let now = self.clock.now();
         drop(self.sessions(now));
         self.k0rdent().sweep(now);
+    }
+
+    /// For how many seconds a node keeps to itself where a session listens.
+    pub fn report_delay(&self) -> u32 {
+        self.report_delay.load(Ordering::Relaxed)
+    }
+
+    pub fn set_report_delay(&self, seconds: u32) {
+        self.report_delay.store(seconds, Ordering::Relaxed);
     }
 }
 
@@ -102,6 +116,8 @@ pub struct Origin {
     pub clock: Clock,
     pub seed: [u8; 32],
     pub journal: usize,
+    /// Where the server listens.
+    pub bind: IpAddr,
     /// What all nodes share; without it there are none.
     pub site: Option<Arc<Site>>,
 }
@@ -119,7 +135,7 @@ impl Namespace {
     fn create(name: &str, origin: Arc<Origin>) -> Result<Self, NamespaceError> {
         let seed = derive(&origin.seed, &[b"namespace", name.as_bytes()]);
         let journal = Arc::new(Journal::new(origin.journal));
-        let ground = Ground { name, seed: &seed, journal: &journal, site: origin.site.as_ref() };
+        let ground = Ground { name, seed: &seed, journal: &journal, origin: &origin };
         let first = ground.install(&origin.scene, origin.clock.fork(), 0)?;
         Ok(Self { name: name.into(), journal, seed, origin, now: RwLock::new(Arc::new(first)) })
     }
@@ -150,12 +166,7 @@ impl Namespace {
     }
 
     fn ground(&self) -> Ground<'_> {
-        Ground {
-            name: &self.name,
-            seed: &self.seed,
-            journal: &self.journal,
-            site: self.origin.site.as_ref(),
-        }
+        Ground { name: &self.name, seed: &self.seed, journal: &self.journal, origin: &self.origin }
     }
 }
 
@@ -164,7 +175,7 @@ struct Ground<'n> {
     name: &'n str,
     seed: &'n [u8; 32],
     journal: &'n Arc<Journal>,
-    site: Option<&'n Arc<Site>>,
+    origin: &'n Origin,
 }
 
 impl Ground<'_> {
@@ -177,11 +188,15 @@ impl Ground<'_> {
         let seed = self.seed;
         let mut keys =
             Keys::from_seed(derive(seed, &[b"signing key"])).map_err(|_| NamespaceError::Keys)?;
-        if let Some(kept) = self.site.and_then(|site| site.host_seed()) {
+        let site = self.origin.site.as_ref();
+        if let Some(kept) = site.and_then(|site| site.host_seed()) {
             keys = keys.with_ssh_host_seed(derive(kept, &[b"host", self.name.as_bytes()]));
         }
         let world = &scene.directory.file;
-        let site = self.site.filter(|_| world.listeners.served);
+        let host = world.listeners.host.clone().unwrap_or_else(|| host_of(self.origin.bind));
+        let node = site.filter(|_| world.listeners.served).map(|site| {
+            Node::new(Arc::clone(site), Arc::clone(self.journal), &host, keys.ssh_host_seed())
+        });
         Ok(Installation {
             directory: Arc::clone(&scene.directory),
             model: Arc::clone(&scene.model),
@@ -190,8 +205,10 @@ impl Ground<'_> {
             kid: Arc::from(keys.kid()),
             keys: Arc::new(keys),
             cursors: hmac::Key::new(hmac::HMAC_SHA256, &derive(seed, &[b"cursors"])),
-            node: site.map(|site| Node::new(Arc::clone(site), Arc::clone(self.journal))),
+            host: host.into(),
+            node,
             clusters: Clusters::default(),
+            report_delay: AtomicU32::new(world.listeners.report_delay_seconds),
             sessions: Mutex::new(Sessions::new(world.sessions.retention_seconds)),
             k0rdent: Mutex::default(),
         })

@@ -134,10 +134,14 @@ impl DevCa {
         &self.file
     }
 
-    /// What the server presents: a new certificate for the loopback names, by this CA, http/1.1 only.
-    pub fn server_config(&self) -> Result<Arc<ServerConfig>, CaError> {
+    /// What the server presents: a new certificate by this CA for the loopback names, and for the
+    /// host that it is also known by; http/1.1 only.
+    pub fn server_config(&self, host: Option<&str>) -> Result<Arc<ServerConfig>, CaError> {
         let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
-        let mut params = CertificateParams::new(NAMES.map(String::from))?;
+        let bare = host.map(|host| host.trim_start_matches('[').trim_end_matches(']'));
+        let other = bare.filter(|host| !NAMES.contains(host));
+        let names = NAMES.into_iter().chain(other).map(String::from);
+        let mut params = CertificateParams::new(names.collect::<Vec<_>>())?;
         params.distinguished_name = name("mock-server");
         params.is_ca = IsCa::ExplicitNoCa;
         params.use_authority_key_identifier_extension = true;

@@ -303,7 +303,7 @@ async fn handshake(trusted: &str, ca: &DevCa) -> std::io::Result<()> {
     let (client, server) = tokio::io::duplex(16 * 1024);
     let name = ServerName::try_from("localhost").unwrap();
     let connector = TlsConnector::from(Arc::new(config));
-    let acceptor = TlsAcceptor::from(ca.server_config().unwrap());
+    let acceptor = TlsAcceptor::from(ca.server_config(None).unwrap());
     let (client, _) = tokio::join!(connector.connect(name, client), acceptor.accept(server));
     client.map(drop)
 }

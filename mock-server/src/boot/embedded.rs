@@ -1,5 +1,6 @@
 //! The library entry: a server inside a test, on a port of its own, gone when dropped.
 
+use std::net::IpAddr;
 use std::thread::JoinHandle;
 
 use jiff::Timestamp;
@@ -85,6 +86,12 @@ impl Builder {
     /// Lets sessions lead nowhere, so that their endpoints follow from the seed alone.
     pub fn no_node(mut self) -> Self {
         self.config.node = false;
+        self
+    }
+
+    /// Listens on this address instead of 127.0.0.1, with all that sessions lead to.
+    pub fn bind(mut self, address: IpAddr) -> Self {
+        self.config.address.set_ip(address);
         self
     }
 

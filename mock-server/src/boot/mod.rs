@@ -68,6 +68,8 @@ pub struct Config {
     pub journal: usize,
     /// Whether sessions lead anywhere.
     pub node: bool,
+    /// Whether ssh sessions get a shell on this very machine.
+    pub host_shell: bool,
 }
 
 impl Default for Config {
@@ -81,6 +83,7 @@ impl Default for Config {
             state_dir: None,
             journal: 10_000,
             node: true,
+            host_shell: false,
         }
     }
 }
@@ -105,6 +108,8 @@ impl World {
 pub struct Bound {
     listener: TcpListener,
     tls: net::Tls,
+    /// The host of endpoints, which the certificate is for as well.
+    host: Arc<OnceLock<Box<str>>>,
     /// Kept, because its directory goes when it does.
     ca: Arc<DevCa>,
     pub ready: Ready,
@@ -138,7 +143,9 @@ pub fn bind(config: &Config, draft: Draft) -> Result<Bound, StartError> {
     let bound = listener.local_addr().map_err(|source| StartError::Listen { address, source })?;
     let ca = Arc::new(draft.settle(config.state_dir.clone()).wait()?);
     let ready = Ready::new(bound, ca.file());
-    Ok(Bound { listener, tls: certificate(Arc::clone(&ca)), ca, ready })
+    let host = Arc::default();
+    let tls = certificate(Arc::clone(&ca), Arc::clone(&host));
+    Ok(Bound { listener, tls, host, ca, ready })
 }
 
 impl Bound {
@@ -149,6 +156,8 @@ impl Bound {
             let shared = Arc::downgrade(&self.tls);
             site.present(Arc::new(move || shared.upgrade().and_then(|tls| tls())));
         }
+        // Nobody asks for the certificate before the world is there.
+        let _ = self.host.set(namespaces.default_one().installation().host.clone());
         let ready = self.ready.to_json();
         let reach = Reach { https: self.ready.https.clone(), ca_pem: self.ca.pem().to_owned() };
         let reach = Arc::new(reach);
@@ -187,20 +196,21 @@ fn namespaces(config: &Config, site: Option<Arc<Site>>) -> Result<Namespaces, St
         clock: config.clock.map_or_else(Clock::machine, Clock::frozen_at),
         seed: seed(config.seed)?,
         journal: config.journal,
+        bind: config.address.ip(),
         site,
     })?)
 }
 
 /// Where runs are to be alike by their seed, host keys follow from it like everything else.
 fn site(config: &Config) -> Result<Arc<Site>, StartError> {
-    match &config.state_dir {
-        Some(directory) if config.seed.is_none() => {
-            let place = directory.display().to_string();
-            let site = Site::kept_in(directory);
-            site.map(Arc::new).map_err(|source| StartError::File { place, source })
-        }
-        _ => Ok(Arc::default()),
+    let mut site = Site::at(config.address.ip());
+    site.host_shell = config.host_shell;
+    if let Some(directory) = config.state_dir.as_ref().filter(|_| config.seed.is_none()) {
+        let place = || directory.display().to_string();
+        site = (site.kept_in(directory))
+            .map_err(|source| StartError::File { place: place(), source })?;
     }
+    Ok(Arc::new(site))
 }
 
 fn scene(world: &World) -> Result<Scene, StartError> {
@@ -229,9 +239,10 @@ fn read_bounded(path: &Path) -> io::Result<String> {
 }
 
 /// What the server presents. It is made when somebody first speaks TLS, not while the start waits.
-fn certificate(ca: Arc<DevCa>) -> net::Tls {
+fn certificate(ca: Arc<DevCa>, host: Arc<OnceLock<Box<str>>>) -> net::Tls {
     let made = OnceLock::new();
-    Arc::new(move || made.get_or_init(|| ca.server_config().ok()).clone())
+    let make = move || ca.server_config(host.get().map(|host| &**host)).ok();
+    Arc::new(move || made.get_or_init(&make).clone())
 }
 
 /// A number makes runs alike; without one, no two are.

@@ -1,5 +1,6 @@
 //! Why a call may not pass, in the domain's words. Each system says it in its own way.
 
+use super::node::KeyFault;
 use crate::rebac::Reason;
 use crate::world::sessions::Dimension;
 
@@ -7,6 +8,10 @@ use crate::world::sessions::Dimension;
 pub enum Denial {
     /// No token, or one that is unknown, expired or revoked.
     Unauthenticated(&'static str),
+    /// A node's key is missing, unknown or revoked.
+    NodeKey(KeyFault),
+    /// The key is another node's.
+    NodeMismatch,
     /// The token is good, its identity is barred.
     Suspended,
     /// This installation has no mediated sessions.

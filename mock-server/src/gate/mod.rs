@@ -3,6 +3,7 @@
 
 mod budget;
 mod denial;
+mod node;
 mod seat;
 mod token;
 
@@ -18,6 +19,7 @@ use crate::world::file::IdentityStatus;
 use crate::world::sessions::{KeyDigest, Session, Target};
 
 pub use denial::Denial;
+pub use node::{KeyFault, authenticate_node, is_node};
 pub use seat::Seat;
 pub use token::token_of;
 

@@ -14,7 +14,7 @@ pub const LONGEST_ENDPOINT: usize = 261;
 /// The listener endpoint of a session. For ssh it is a URI that a stock client can dial, with
 /// the user to log in as and the host key to expect; otherwise `host:port`.
 pub fn endpoint(installation: &Installation, session: &Session) -> String {
-    let host = &installation.directory.file.listeners.host;
+    let host = &installation.host;
     let port = session.port;
     match &*session.target {
         Target::Ssh { user, .. } => {

@@ -5,6 +5,7 @@
 //! no other session. Binding and serving are two phases: a port that cannot be
 //! had is told before the session is handed out.
 
+mod attach;
 mod endpoint;
 pub mod k8s;
 mod meter;
@@ -15,6 +16,7 @@ pub mod tcp;
 
 use tokio::sync::watch;
 
+pub use attach::bridge;
 pub use endpoint::{LONGEST_ENDPOINT, endpoint};
 pub(crate) use port::take as take_port;
 pub use port::wished as wished_port;

@@ -1,7 +1,7 @@
 //! Taking the port a session is told of.
 
 use std::io;
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::{IpAddr, TcpListener};
 
 use uuid::Uuid;
 
@@ -20,13 +20,12 @@ pub fn wished(session: Uuid) -> u16 {
     FIRST_PORT + offset
 }
 
-/// Takes the wished port of a session, or else one near it. Loopback only, whatever the
-/// endpoint's host is called.
-pub(crate) fn take(session: Uuid) -> io::Result<TcpListener> {
+/// Takes the wished port of a session, or else one near it.
+pub(crate) fn take(session: Uuid, interface: IpAddr) -> io::Result<TcpListener> {
     let first = wished(session);
     let near = (first..=LAST_PORT).chain(FIRST_PORT..first).take(usize::from(NEIGHBOURS));
     for port in near.chain([0]) {
-        match TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
+        match TcpListener::bind((interface, port)) {
             Ok(listener) => {
                 listener.set_nonblocking(true)?;
                 return Ok(listener);

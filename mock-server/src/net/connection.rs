@@ -21,6 +21,7 @@ use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
+use super::handover::Handover;
 use super::script::{self, Script};
 use super::serve::Tls;
 
@@ -113,11 +114,12 @@ where
         return;
     }
     let scripted = Arc::new(Mutex::new(None::<Script>));
+    let handed_over = Arc::new(Mutex::new(None::<Handover>));
     let service = {
-        let scripted = Arc::clone(&scripted);
+        let (scripted, handed_over) = (Arc::clone(&scripted), Arc::clone(&handed_over));
         service_fn(move |request| {
             let answer = handler(request, peer);
-            let scripted = Arc::clone(&scripted);
+            let (scripted, handed_over) = (Arc::clone(&scripted), Arc::clone(&handed_over));
             // Boxed, because a connection can only be taken back from hyper while its parts may move.
             Box::pin(async move {
                 let mut response = answer.await;
@@ -125,6 +127,9 @@ where
                     *scripted.lock().unwrap_or_else(PoisonError::into_inner) = Some(script);
                     // Hyper must not write: whoever polls the connection takes the stream away from it.
                     std::future::pending::<()>().await;
+                }
+                if let Some(handover) = response.extensions_mut().remove::<Handover>() {
+                    *handed_over.lock().unwrap_or_else(PoisonError::into_inner) = Some(handover);
                 }
                 Ok::<_, Infallible>(response)
             })
@@ -152,8 +157,15 @@ where
         };
         match next {
             Next::Ended { well: true } => {
-                let stream = connection.into_parts().io.into_inner();
-                return script::close_gently(stream).await;
+                let parts = connection.into_parts();
+                let stream = parts.io.into_inner();
+                let handover = handed_over.lock().unwrap_or_else(PoisonError::into_inner).take();
+                return match handover {
+                    Some(handover) => {
+                        handover.carry_out(Box::new(stream), parts.read_buf, phases).await;
+                    }
+                    None => script::close_gently(stream).await,
+                };
             }
             Next::Ended { well: false } => return,
             Next::Play(script) => {

@@ -40,7 +40,7 @@ impl Stand {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
-        let tls = ca.server_config().unwrap();
+        let tls = ca.server_config(None).unwrap();
         let serving = tokio::spawn(async move {
             super::serve(listener, Arc::new(move || Some(Arc::clone(&tls))), handler, async {
                 drop(stopped.await);

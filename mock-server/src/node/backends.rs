@@ -13,7 +13,8 @@ use crate::listeners::k8s;
 use crate::listeners::ssh::{Answer, Backend, Request, Task};
 use crate::listeners::tcp::Lead;
 use crate::machine::{Machine, MachineDescription};
-use crate::world::file::{BuiltIn, LeadsTo, WorldError, WorldFile};
+use crate::world::directory::Directory;
+use crate::world::file::{BuiltIn, LeadsTo, Resource, WorldError, WorldFile};
 
 /// The cluster where a world describes no other.
 const SHOP: &str = include_str!("../../../fixtures/worlds/clusters/shop.yaml");
@@ -57,42 +58,49 @@ fn shared<T>(named: &Named<T>, name: Option<String>) -> Arc<OnceLock<Option<T>>>
 }
 
 impl Backends {
-    /// The machine of this name, as one session sees it.
+    /// The machine of a resource, as one session sees it.
     pub(super) fn machine(
         &self,
-        name: Option<String>,
-        described: Option<Value>,
+        directory: &Arc<Directory>,
+        resource: &Resource,
         clock: Clock,
     ) -> Arc<dyn Backend> {
-        let machine = shared(&self.machines, name);
-        Arc::new(LateMachine { machine, described, clock, session: OnceLock::new() })
+        let machine = shared(&self.machines, resource.machine.clone());
+        let (directory, name) = (Arc::clone(directory), resource.machine.clone());
+        Arc::new(LateMachine { machine, directory, name, clock, session: OnceLock::new() })
     }
 
-    /// The cluster of this name, which all sessions share.
+    /// The cluster of a resource, which all sessions share.
     pub(super) fn cluster(
         &self,
-        name: Option<String>,
-        described: Option<Value>,
+        directory: &Arc<Directory>,
+        resource: &Resource,
         clock: Clock,
     ) -> k8s::Backend {
-        let cluster = shared(&self.clusters, name);
+        let cluster = shared(&self.clusters, resource.cluster.clone());
+        let (directory, name) = (Arc::clone(directory), resource.cluster.clone());
         Arc::new(move || {
-            let make = || make_cluster(described.as_ref(), clock()).ok();
-            cluster.get_or_init(make).clone()
+            let described = name.as_ref().and_then(|name| directory.file.clusters.get(name));
+            cluster.get_or_init(|| make_cluster(described, clock()).ok()).clone()
         })
     }
 }
 
 struct LateMachine {
     machine: Arc<OnceLock<Option<Machine>>>,
-    described: Option<Value>,
+    directory: Arc<Directory>,
+    name: Option<String>,
     clock: Clock,
     session: OnceLock<Option<Machine>>,
 }
 
 impl Backend for LateMachine {
     fn run(&self, request: Request) -> Task {
-        let make = || make_machine(self.described.as_ref(), Arc::clone(&self.clock)).ok();
+        let make = || {
+            let machines = &self.directory.file.machines;
+            let described = self.name.as_ref().and_then(|name| machines.get(name));
+            make_machine(described, Arc::clone(&self.clock)).ok()
+        };
         let own = || self.machine.get_or_init(make).as_ref().map(Machine::for_session);
         match self.session.get_or_init(own) {
             Some(machine) => machine.run(request),

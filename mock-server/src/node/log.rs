@@ -1,13 +1,12 @@
-//! What happens at a session's door, as its log: activity puts idleness off, and everything
-//! that is told goes into the journal. No token comes this far.
+//! What happens at a session's door, told as a node tells it. No token comes this far.
 
-use std::borrow::Cow;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 
 use uuid::Uuid;
 
-use crate::listeners::{Activity, Event};
+use super::report::{self, Activity, Note, Report, carried};
+use crate::listeners::{self, Event};
 use crate::namespace::Installation;
 use crate::world::journal::Journal;
 use crate::world::kind::Kind;
@@ -22,23 +21,21 @@ pub(super) struct Log {
     pub started: Arc<AtomicBool>,
 }
 
-/// How entries of the node are told from requests.
-const METHOD: &str = "NODE";
-
 impl Log {
     /// A token that was not accepted, by the name of the reason.
     pub(super) fn refused(&self, name: &'static str) {
-        self.note("RedeemToken", Cow::Borrowed(name), "");
+        self.note(Note { operation: "RedeemToken", code: name, detail: "" });
     }
 
-    fn note(&self, operation: &'static str, code: Cow<'static, str>, detail: &str) {
-        let Some(installation) = self.installation.upgrade() else { return };
-        let path = format!("/listeners/{}{detail}", self.kind.word());
-        let mut entry = self.journal.open(installation.clock.now(), METHOD, &path.into());
-        entry.operation = operation;
-        entry.code = Some(code);
-        entry.kind = Some(self.kind);
-        entry.session_id = Some(self.session);
+    fn note(&self, note: Note<'_>) {
+        if let Some(installation) = self.installation.upgrade() {
+            note.write(&installation, &self.journal, (self.session, self.kind));
+        }
+    }
+
+    /// What the contract has no name for is noted only.
+    fn detail(&self, code: &'static str, detail: &str) {
+        self.note(Note { operation: "SessionActivity", code, detail });
     }
 
     fn touch(&self) {
@@ -47,42 +44,46 @@ impl Log {
             installation.sessions(now).touch(self.session, now.as_second());
         }
     }
+
+    fn tell(&self, activity: Activity) {
+        if let Some(installation) = self.installation.upgrade() {
+            let session = (self.session, self.kind);
+            report::take(&installation, &self.journal, session, &Report::of(activity));
+        }
+    }
 }
 
-impl Activity for Log {
+impl listeners::Activity for Log {
     fn report(&self, event: Event) {
-        let carried =
-            |bytes_in: u64, bytes_out: u64| format!("?bytes_in={bytes_in}&bytes_out={bytes_out}");
-        let (name, detail, alive) = match event {
-            Event::Traffic { .. } => return self.touch(),
+        match event {
+            Event::Traffic { .. } => self.touch(),
             Event::SessionStarted => {
                 self.started.store(true, Ordering::Relaxed);
-                ("session_started", String::new(), true)
+                self.tell(Activity::SessionStarted);
             }
-            Event::ConnectionOpened { .. } => ("connection_opened", String::new(), true),
+            Event::ConnectionOpened { .. } => {
+                self.touch();
+                self.detail("connection_opened", "");
+            }
             Event::ConnectionClosed { bytes_in, bytes_out, .. } => {
-                ("connection_closed", carried(bytes_in, bytes_out), false)
+                self.detail("connection_closed", &carried(bytes_in, bytes_out));
             }
-            // What is typed may be a secret: a command is told of, and not what it says.
-            Event::CommandExecuted { .. } => ("command_executed", String::new(), true),
+            Event::CommandExecuted { .. } => self.tell(Activity::CommandExecuted),
             Event::CommandExited { exit_status, .. } => {
-                let status = exit_status.map_or_else(String::new, |code| format!("?exit={code}"));
-                ("command_exited", status, true)
+                self.tell(Activity::CommandExited { status: exit_status });
             }
             Event::ApiRequest { verb, resource, status, .. } => {
-                ("api_request", format!("?verb={verb}&resource={resource}&status={status}"), true)
+                let status = Some(status);
+                self.tell(Activity::ApiRequest { verb: verb.into(), resource, status });
             }
             Event::RequestRefused { request, .. } => {
-                ("request_refused", format!("?request={request}"), false)
+                self.detail("request_refused", &format!("?request={request}"));
             }
-            Event::SessionEnded { .. } if !self.started.load(Ordering::Relaxed) => return,
             Event::SessionEnded { bytes_in, bytes_out, .. } => {
-                ("session_ended", carried(bytes_in, bytes_out), false)
+                if self.started.load(Ordering::Relaxed) {
+                    self.tell(Activity::SessionEnded { bytes_in, bytes_out });
+                }
             }
-        };
-        if alive {
-            self.touch();
         }
-        self.note("SessionActivity", Cow::Borrowed(name), &detail);
     }
 }

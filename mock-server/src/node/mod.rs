@@ -3,20 +3,27 @@
 //! the installation knows; neither of them knows the other.
 
 mod backends;
+#[cfg(unix)]
+mod host_shell;
 mod log;
 mod redeemer;
+mod report;
 mod site;
 
+use std::collections::HashMap;
 use std::io;
-use std::net::TcpListener;
-use std::sync::{Arc, Weak};
+use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
+use hyper::body::Bytes;
 use jiff::Timestamp;
 use tokio::sync::watch;
+use uuid::Uuid;
 
 use crate::cluster::Caller;
-use crate::listeners::{self, Activity, EndReason, Redeemer, k8s, ssh, tcp};
+use crate::listeners::{self, EndReason, Ended, Redeemer, k8s, ssh, tcp};
 use crate::namespace::Installation;
+use crate::net::Duplex;
 use crate::world::file::{TcpAuth, WorldError, WorldFile};
 use crate::world::journal::Journal;
 use crate::world::kind::RevokeReason;
@@ -26,19 +33,65 @@ use backends::Backends;
 pub use backends::Clusters;
 use log::Log;
 use redeemer::Door;
-pub use site::Site;
+pub use report::{Activity, Report, take};
+pub use site::{Site, host_of};
 
 /// The node of one installation.
-#[derive(Debug)]
 pub struct Node {
     site: Arc<Site>,
     journal: Arc<Journal>,
     backends: Arc<Backends>,
+    interface: IpAddr,
+    host_key: ssh::HostKey,
+    /// The sessions that are listened for.
+    open: Arc<Mutex<HashMap<Uuid, Ended>>>,
 }
 
 impl Node {
-    pub fn new(site: Arc<Site>, journal: Arc<Journal>) -> Self {
-        Self { site, journal, backends: Arc::default() }
+    pub fn new(site: Arc<Site>, journal: Arc<Journal>, host: &str, host_seed: &[u8; 32]) -> Self {
+        let interface = site.interface(host);
+        let host_key = ssh::HostKey::from_seed(host_seed);
+        let (backends, open) = (Arc::default(), Arc::default());
+        Self { site, journal, backends, interface, host_key, open }
+    }
+
+    /// What answers on ssh: a simulated machine, unless this one was offered.
+    fn shell(
+        &self,
+        machine: impl FnOnce(&Backends) -> Arc<dyn ssh::Backend>,
+    ) -> Arc<dyn ssh::Backend> {
+        #[cfg(unix)]
+        if self.site.host_shell {
+            return Arc::new(host_shell::HostShell);
+        }
+        machine(&self.backends)
+    }
+
+    /// What leads from a WebSocket to the session's ssh listener.
+    pub fn bridge(&self, session: &Session) -> Option<Bridge> {
+        let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let ended = open.get(&session.id)?.clone();
+        let listener = SocketAddr::new(site::reachable(self.interface), session.port);
+        Some(Bridge { listener, ended })
+    }
+}
+
+impl std::fmt::Debug for Node {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Node")
+    }
+}
+
+/// The way to a listener, for as long as its session lives.
+#[derive(Debug)]
+pub struct Bridge {
+    listener: SocketAddr,
+    ended: Ended,
+}
+
+impl Bridge {
+    pub async fn carry(self, stream: Box<dyn Duplex>, early: Bytes) {
+        listeners::bridge(stream, early, self.listener, self.ended).await;
     }
 }
 
@@ -53,11 +106,11 @@ pub struct Prepared(TcpListener);
 
 /// Takes the port of a new session, if this installation serves sessions.
 pub fn prepare(installation: &Installation, new: &mut NewSession) -> io::Result<Option<Prepared>> {
-    if installation.node.is_none() {
+    let Some(node) = &installation.node else {
         new.port = listeners::wished_port(new.id);
         return Ok(None);
-    }
-    let listener = listeners::take_port(new.id)?;
+    };
+    let listener = listeners::take_port(new.id, node.interface)?;
     new.port = listener.local_addr()?.port();
     Ok(Some(Prepared(listener)))
 }
@@ -66,13 +119,15 @@ impl Prepared {
     /// Serves the session from now on; the bell that is returned ends that.
     pub fn open(self, installation: &Arc<Installation>, session: &Session) -> Bell {
         let (end, ended) = watch::channel(None);
-        if let Some(node) = &installation.node
-            && let Ok(listener) = tokio::net::TcpListener::from_std(self.0)
-        {
+        let Some(node) = &installation.node else { return Bell::new(|_| ()) };
+        let (open, id) = (Arc::clone(&node.open), session.id);
+        if let Ok(listener) = tokio::net::TcpListener::from_std(self.0) {
+            open.lock().unwrap_or_else(PoisonError::into_inner).insert(id, ended.clone());
             let opening = Opening { node, installation, session, ended };
             opening.serve(listener);
         }
         Bell::new(move |reason| {
+            open.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
             // Nobody listens any more: then nothing has to end.
             let _ = end.send(Some(end_reason(reason)));
         })
@@ -91,41 +146,35 @@ struct Opening<'o> {
     node: &'o Node,
     installation: &'o Arc<Installation>,
     session: &'o Session,
-    ended: listeners::Ended,
+    ended: Ended,
 }
 
 impl Opening<'_> {
     fn serve(self, listener: tokio::net::TcpListener) {
         let (redeemer, activity) = (self.redeemer(), self.activity());
         let directory = &self.installation.directory;
-        let world = &directory.file;
         let resource = directory.resource(self.session.resource);
         let clock = clock(Arc::downgrade(self.installation));
         let ended = self.ended;
         match &*self.session.target {
             Target::Ssh { user, .. } => {
-                let key = ssh::HostKey::from_seed(self.installation.keys.ssh_host_seed());
-                let Ok(bound) = ssh::Bound::over(listener, &key) else { return };
-                let described =
-                    resource.machine.as_ref().and_then(|name| world.machines.get(name)).cloned();
-                let name = resource.machine.clone();
-                let backend = self.node.backends.machine(name, described, clock);
+                let Ok(bound) = ssh::Bound::over(listener, &self.node.host_key) else { return };
+                let backend =
+                    self.node.shell(|backends| backends.machine(directory, resource, clock));
                 let user = user.to_string();
                 let door = ssh::Door { user, redeemer, activity, backend, ended };
                 tokio::spawn(bound.serve(door));
             }
             Target::K8s { user, impersonate_groups } => {
                 let Some(tls) = self.node.site.tls() else { return };
-                let described =
-                    resource.cluster.as_ref().and_then(|name| world.clusters.get(name)).cloned();
-                let name = resource.cluster.clone();
+                let backend = self.node.backends.cluster(directory, resource, Arc::clone(&clock));
                 let door = k8s::Door {
                     caller: Caller {
                         user: user.to_string(),
                         groups: impersonate_groups.clone(),
                         ..Caller::default()
                     },
-                    backend: self.node.backends.cluster(name, described, Arc::clone(&clock)),
+                    backend,
                     clock,
                     tls,
                     redeemer,
@@ -135,6 +184,7 @@ impl Opening<'_> {
                 tokio::spawn(door.serve(listener));
             }
             Target::Tcp { host, port } => {
+                let world = &directory.file;
                 let door = tcp::Door {
                     host: host.clone(),
                     port: *port,
@@ -153,7 +203,7 @@ impl Opening<'_> {
         Arc::new(Door::new(self.installation, self.session, self.log(), self.ended.clone()))
     }
 
-    fn activity(&self) -> Arc<dyn Activity> {
+    fn activity(&self) -> Arc<dyn listeners::Activity> {
         Arc::new(self.log())
     }
 

@@ -1,11 +1,14 @@
 //! A world file resolved: names to ids, tokens to logins, and every reference checked.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use uuid::Uuid;
 
-use super::file::{Domain, Identity, Project, Resource, Token, WorldError, WorldFile};
+use super::checks::{check_host, check_policies, collect_keys, collect_tokens};
+use super::file::{
+    Domain, Identity, Node, NodeKey, Project, Resource, Token, WorldError, WorldFile,
+};
 use crate::rebac::{Relation, Subject, Tuple};
 
 /// Positions in the lists of the world file; sessions store these four bytes instead of names.
@@ -21,6 +24,8 @@ pub struct Directory {
     project_domains: Vec<Index>,
     resource_projects: Vec<Index>,
     identity_domains: Vec<Option<Index>>,
+    resource_nodes: Vec<Option<Index>>,
+    node_keys: HashMap<String, NodeLogin>,
     labels: Vec<Arc<str>>,
     domain_uris: Vec<String>,
     resource_uris: Vec<String>,
@@ -34,14 +39,21 @@ pub struct Directory {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Login {
     pub identity: Index,
-    token: Index,
+    pub(super) token: Index,
 }
 
-fn wrong(place: String, what: impl Into<String>) -> WorldError {
+/// One key of one node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NodeLogin {
+    pub node: Index,
+    pub(super) key: Index,
+}
+
+pub(super) fn wrong(place: String, what: impl Into<String>) -> WorldError {
     WorldError::Content { place, what: what.into() }
 }
 
-fn at(index: usize) -> Index {
+pub(super) fn at(index: usize) -> Index {
     Index::try_from(index).unwrap_or(Index::MAX)
 }
 
@@ -62,28 +74,45 @@ impl Directory {
             "identity",
             file.identities.iter().map(|i| (i.id, &i.name)),
         )?;
-        let find = |place: String, slug: &str, kind: &str, among: &HashMap<Uuid, Index>| {
-            names
-                .0
-                .get(&format!("{kind}:{slug}"))
-                .and_then(|object| object.split_once(':'))
-                .and_then(|(_, id)| id.parse::<Uuid>().ok())
-                .and_then(|id| among.get(&id).copied())
-                .ok_or_else(|| wrong(place, format!("there is no {kind} `{slug}`")))
-        };
+        let find =
+            |names: &Names, place: String, slug: &str, kind: &str, among: &HashMap<Uuid, Index>| {
+                names
+                    .0
+                    .get(&format!("{kind}:{slug}"))
+                    .and_then(|object| object.split_once(':'))
+                    .and_then(|(_, id)| id.parse::<Uuid>().ok())
+                    .and_then(|id| among.get(&id).copied())
+                    .ok_or_else(|| wrong(place, format!("there is no {kind} `{slug}`")))
+            };
         let project_domains = (file.projects.iter().enumerate())
-            .map(|(n, p)| find(format!("projects[{n}].domain"), &p.domain, "domain", &domains))
+            .map(|(n, p)| {
+                find(&names, format!("projects[{n}].domain"), &p.domain, "domain", &domains)
+            })
             .collect::<Result<Vec<_>, _>>()?;
         let resource_projects = (file.resources.iter().enumerate())
-            .map(|(n, r)| find(format!("resources[{n}].project"), &r.project, "project", &projects))
+            .map(|(n, r)| {
+                find(&names, format!("resources[{n}].project"), &r.project, "project", &projects)
+            })
             .collect::<Result<Vec<_>, _>>()?;
         let identity_domains = (file.identities.iter().enumerate())
             .map(|(n, i)| {
                 let place = format!("identities[{n}].domain");
-                i.domain.as_ref().map(|d| find(place, d, "domain", &domains)).transpose()
+                i.domain.as_ref().map(|d| find(&names, place, d, "domain", &domains)).transpose()
+            })
+            .collect::<Result<Vec<_>, _>>()?;
+        let nodes = names.number("nodes", "node", file.nodes.iter().map(|n| (n.id, &n.name)))?;
+        let resource_nodes = (file.resources.iter().enumerate())
+            .map(|(n, r)| {
+                let named = r
+                    .node
+                    .as_ref()
+                    .map(|node| find(&names, format!("resources[{n}].node"), node, "node", &nodes));
+                named.transpose().map(|one| one.or_else(|| (!file.nodes.is_empty()).then_some(0)))
             })
             .collect::<Result<Vec<_>, _>>()?;
         check_policies(&file)?;
+        check_host(&file)?;
+        let node_keys = collect_keys(&file)?;
         let labels = file.identities.iter().map(|one| Arc::from(one.name.as_str())).collect();
         let spelled = |start: &str, ids: &mut dyn Iterator<Item = Uuid>| -> Vec<String> {
             ids.map(|id| format!("{start}{id}")).collect()
@@ -107,6 +136,8 @@ impl Directory {
             project_domains,
             resource_projects,
             identity_domains,
+            resource_nodes,
+            node_keys,
             labels,
             domain_uris,
             resource_uris,
@@ -123,6 +154,23 @@ impl Directory {
 
     pub fn token(&self, login: Login) -> &Token {
         &self.file.identities[login.identity as usize].tokens[login.token as usize]
+    }
+
+    pub fn node_login(&self, nsk: &str) -> Option<NodeLogin> {
+        self.node_keys.get(nsk).copied()
+    }
+
+    pub fn node_key(&self, login: NodeLogin) -> &NodeKey {
+        &self.node(login.node).keys[login.key as usize]
+    }
+
+    pub fn node(&self, index: Index) -> &Node {
+        &self.file.nodes[index as usize]
+    }
+
+    /// Where the sessions of a resource listen.
+    pub fn node_of(&self, resource: Index) -> Option<Index> {
+        self.resource_nodes[resource as usize]
     }
 
     pub fn identity(&self, index: Index) -> &Identity {
@@ -276,44 +324,4 @@ impl Names {
         }
         Ok(by_id)
     }
-}
-
-fn collect_tokens(file: &WorldFile) -> Result<HashMap<String, Login>, WorldError> {
-    let mut tokens = HashMap::new();
-    for (n, identity) in file.identities.iter().enumerate() {
-        for (m, token) in identity.tokens.iter().enumerate() {
-            let place = || format!("identities[{n}].tokens[{m}].token");
-            if token.token.is_empty() || !token.token.bytes().all(|byte| byte.is_ascii_graphic()) {
-                return Err(wrong(place(), "a token is printable ASCII without spaces"));
-            }
-            let login = Login { identity: at(n), token: at(m) };
-            if tokens.insert(token.token.clone(), login).is_some() {
-                return Err(wrong(place(), format!("`{}` is there twice", token.token)));
-            }
-        }
-    }
-    Ok(tokens)
-}
-
-fn check_policies(file: &WorldFile) -> Result<(), WorldError> {
-    for (n, domain) in file.domains.iter().enumerate() {
-        let (policy, place) = (&domain.session_policy, format!("domains[{n}].session_policy"));
-        if policy.default_ttl_seconds == 0 || policy.max_ttl_seconds < policy.default_ttl_seconds {
-            let what = "default_ttl_seconds is at least 1, max_ttl_seconds at least that";
-            return Err(wrong(place, what));
-        }
-        if policy.idle_timeout_seconds.is_some_and(|idle| idle == 0 || idle > 86_400) {
-            return Err(wrong(place, "idle_timeout_seconds is 1 to 86400, or null"));
-        }
-    }
-    for (n, resource) in file.resources.iter().enumerate() {
-        let distinct: HashSet<_> = resource.kinds.iter().collect();
-        if resource.kinds.is_empty() || distinct.len() != resource.kinds.len() {
-            return Err(wrong(
-                format!("resources[{n}].kinds"),
-                "name each kind once, at least one",
-            ));
-        }
-    }
-    Ok(())
 }

@@ -2,7 +2,6 @@
 //! `fixtures/schema/world.schema.json` describes the same format for editors.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -10,6 +9,7 @@ use uuid::Uuid;
 
 use super::k0rdent::K0rdent;
 use super::kind::Kind;
+pub use super::nodes::{BuiltIn, LeadsTo, Listeners, Node, NodeKey, TcpAuth, TcpTarget};
 use crate::rebac::{Permissions, Relation};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -40,6 +40,9 @@ pub struct WorldFile {
     pub access: Access,
     #[serde(default)]
     pub listeners: Listeners,
+    /// Who may report on sessions.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub nodes: Vec<Node>,
     #[serde(default)]
     pub sessions: Retention,
     /// Machines that ssh sessions land on, by name; the node room reads them.
@@ -54,29 +57,6 @@ pub struct WorldFile {
     /// What the k0rdent surface serves.
     #[serde(default, skip_serializing_if = "K0rdent::is_empty")]
     pub k0rdent: K0rdent,
-}
-
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct TcpTarget {
-    pub host: String,
-    pub port: u16,
-    pub leads_to: LeadsTo,
-}
-
-/// `echo`, `hello`, or a loopback address with its port.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged)]
-pub enum LeadsTo {
-    BuiltIn(BuiltIn),
-    Address(SocketAddr),
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum BuiltIn {
-    Echo,
-    Hello,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -178,6 +158,9 @@ pub struct Resource {
     /// The cluster its k8s sessions land on; without one, the embedded shop.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cluster: Option<String>,
+    /// The node its sessions listen on; without one, the first that the world names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub node: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -274,40 +257,6 @@ pub struct Access {
 impl Default for Access {
     fn default() -> Self {
         Self { provisioned: true }
-    }
-}
-
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Listeners {
-    pub host: String,
-    /// Under contract 2026-08: how long until a read of the session shows the endpoint.
-    pub report_delay_seconds: u32,
-    /// Whether anything listens there at all.
-    pub served: bool,
-    pub tcp_auth: TcpAuth,
-    /// Whether the second connection to a session is refused.
-    pub single_use: bool,
-}
-
-/// What a client of a tcp session has to show.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum TcpAuth {
-    #[default]
-    Token,
-    None,
-}
-
-impl Default for Listeners {
-    fn default() -> Self {
-        Self {
-            host: "127.0.0.1".to_owned(),
-            report_delay_seconds: 0,
-            served: true,
-            tcp_auth: TcpAuth::Token,
-            single_use: false,
-        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! What is true in one simulated installation: who exists, what time it is, and
 //! which sessions are alive. Nothing in here knows HTTP, relations or signatures.
 
+mod checks;
 pub mod clock;
 pub mod directory;
 pub mod embedded;
@@ -9,4 +10,5 @@ pub mod ids;
 pub mod journal;
 pub mod k0rdent;
 pub mod kind;
+pub mod nodes;
 pub mod sessions;

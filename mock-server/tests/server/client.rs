@@ -88,6 +88,11 @@ impl Client {
         Self { agent, base: base.to_owned(), token: Some("psk_dev_operator".to_owned()) }
     }
 
+    /// The `host:port` of the server.
+    pub(crate) fn address(&self) -> String {
+        self.base.split("://").nth(1).unwrap().split('/').next().unwrap().to_owned()
+    }
+
     pub(crate) fn of(server: &MockServer) -> Self {
         Self::new(server.http_url())
     }

@@ -20,7 +20,7 @@ fn start() -> (MockServer, Client) {
 }
 
 /// A stock ssh without any configuration, which asks `helper` for the password.
-fn stock_ssh(home: &Path, issued: &Issued) -> Command {
+pub(crate) fn stock_ssh(home: &Path, issued: &Issued) -> Command {
     let helper = home.join("askpass");
     let script =
         "#!/bin/sh\ncase \"$1\" in\n*fingerprint*) echo \"$PIN\" ;;\n*) echo \"$TOKEN\" ;;\nesac\n";
@@ -93,7 +93,12 @@ fn revoking_ends_a_shell_that_is_open() {
     shell.ends_soon();
 }
 
-fn kubeconfig(home: &Path, server: &MockServer, issued: &Issued, token: &str) -> Command {
+pub(crate) fn kubeconfig(
+    home: &Path,
+    server: &MockServer,
+    issued: &Issued,
+    token: &str,
+) -> Command {
     let authority = base64::engine::general_purpose::STANDARD.encode(server.ca_pem());
     let document = json!({
         "apiVersion": "v1", "kind": "Config", "current-context": "c",

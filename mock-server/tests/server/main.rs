@@ -1,15 +1,26 @@
 //! The server as its callers meet it: over a socket, through the library entry.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
+mod attach;
 mod budget;
+mod callback;
 mod client;
 mod clock;
 mod control;
 #[cfg(unix)]
 mod door_clients;
+#[cfg(unix)]
+mod door_ends;
+#[cfg(target_os = "linux")]
+mod door_garbage;
+mod door_host;
+#[cfg(target_os = "linux")]
+mod door_many;
 mod door_tcp;
 mod doors;
 mod generations;
+#[cfg(unix)]
+mod host_shell;
 mod issue;
 mod k0rdent;
 mod k0rdent_cluster;

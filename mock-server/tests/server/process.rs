@@ -10,7 +10,7 @@ use tokio_rustls::rustls;
 
 use crate::client::{Client, at_noon, ssh};
 
-fn binary() -> Command {
+pub(crate) fn binary() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_mock-server"));
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
@@ -26,30 +26,39 @@ fn send(signal: &str, child: &Child) {
 }
 
 /// A running server and its ready document.
-struct Running {
-    child: Child,
+pub(crate) struct Running {
+    pub(crate) child: Child,
     stdout: BufReader<std::process::ChildStdout>,
     ready: Value,
 }
 
 impl Running {
-    fn start(args: &[&str]) -> Self {
+    pub(crate) fn start(args: &[&str]) -> Self {
         Self::of(binary().args(["--port", "0"]).args(args).spawn().unwrap())
     }
 
-    fn of(mut child: Child) -> Self {
+    pub(crate) fn of(mut child: Child) -> Self {
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         let mut line = String::new();
         stdout.read_line(&mut line).unwrap();
         Self { child, stdout, ready: serde_json::from_str(&line).unwrap() }
     }
 
-    fn text(&self, key: &str) -> &str {
+    pub(crate) fn text(&self, key: &str) -> &str {
         self.ready[key].as_str().unwrap()
     }
 
     fn signal(&self, signal: &str) {
         send(signal, &self.child);
+    }
+
+    /// Asks it to stop; what else it said, what it complained of, and how it ended.
+    pub(crate) fn stop_and_tell(mut self) -> (String, String, Option<i32>) {
+        let mut complaints = String::new();
+        let mut stderr = self.child.stderr.take().unwrap();
+        let (said, code) = self.stop("-TERM");
+        stderr.read_to_string(&mut complaints).unwrap();
+        (said, complaints, code)
     }
 
     /// Asks it to stop; what else it said, and how it ended.
@@ -71,7 +80,7 @@ impl Drop for Running {
     }
 }
 
-fn trusting(pem: &str) -> ureq::Agent {
+pub(crate) fn trusting(pem: &str) -> ureq::Agent {
     let certificate = ureq::tls::Certificate::from_pem(pem.as_bytes()).unwrap().to_owned();
     let tls = ureq::tls::TlsConfig::builder()
         .root_certs(ureq::tls::RootCerts::Specific(Arc::new(vec![certificate])))

@@ -1,8 +1,10 @@
 //! Rules about a control plane, asked directly.
 
+mod attach;
 mod authz;
 mod bodies;
 mod budget;
+mod callback;
 mod control;
 mod determinism;
 mod directory;
@@ -37,9 +39,11 @@ const DOCUMENT: &str = "fixtures/contract/plexsphere.json";
 
 pub(crate) fn all() -> Outcome<Vec<Rule>> {
     let mut rules = Vec::new();
+    rules.extend(attach::all());
     rules.extend(authz::all());
     rules.extend(bodies::all());
     rules.extend(budget::all());
+    rules.extend(callback::all());
     rules.extend(control::all());
     rules.extend(determinism::all());
     rules.extend(directory::all());

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use russh::keys::PrivateKey;
 use russh::server::{Config, run_stream};
 use russh::{Disconnect, SshId};
 use tokio::net::TcpStream;
@@ -12,7 +13,6 @@ use tokio::sync::{oneshot, watch};
 
 use super::channel::Shared;
 use super::handler::{Visitor, methods};
-use super::host_key::HostKey;
 use super::line::{Grip, Line};
 use super::{BANNER, Door, Ledger};
 use crate::listeners::{EndReason, Ended, Event, Redeemed, end_of};
@@ -26,15 +26,15 @@ const KEEPALIVE: Duration = Duration::from_secs(15);
 /// How long channels may take for their last words, and then the connection.
 const LAST_WORDS: Duration = Duration::from_millis(200);
 
-pub(super) fn config(key: &HostKey) -> Arc<Config> {
-    Arc::new(Config {
+pub(super) fn config(key: PrivateKey) -> Config {
+    Config {
         server_id: SshId::Standard(Cow::Borrowed(BANNER)),
         methods: methods(),
         auth_rejection_time: REJECTION_TIME,
         // Nearly every client begins by asking with the method `none` what is
         // on offer; that is no guess.
         auth_rejection_time_initial: Some(Duration::ZERO),
-        keys: vec![key.private()],
+        keys: vec![key],
         // Three tries and the probe. The visitor counts the tries itself.
         max_auth_attempts: 4,
         inactivity_timeout: None,
@@ -45,7 +45,7 @@ pub(super) fn config(key: &HostKey) -> Arc<Config> {
         // client that sends and takes much at once is served slowly.
         event_buffer_size: 64,
         ..Config::default()
-    })
+    }
 }
 
 /// Cuts the line when the task that serves it is dropped.

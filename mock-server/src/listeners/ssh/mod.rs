@@ -104,7 +104,6 @@ impl Bound {
     /// closed and nothing of the session runs any more. Dropping the future
     /// has the same effect, at once and without a goodbye.
     pub async fn serve(self, door: Door) -> EndReason {
-        let config = connection::config(&self.key);
         let door = Arc::new(door);
         let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
         let ledger = Arc::new(Ledger {
@@ -130,7 +129,7 @@ impl Bound {
                         continue;
                     };
                     next += 1;
-                    let (number, config) = (next, Arc::clone(&config));
+                    let (number, config) = (next, self.key.config());
                     let (door, ledger) = (Arc::clone(&door), Arc::clone(&ledger));
                     connections.spawn(async move {
                         connection::serve(number, config, stream, door, ledger).await;

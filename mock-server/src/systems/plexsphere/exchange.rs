@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use hyper::body::{Body as _, Bytes, Incoming};
-use hyper::header::{ALLOW, CONTENT_TYPE, DATE, HeaderValue, WWW_AUTHENTICATE};
+use hyper::header::{
+    ALLOW, CONTENT_TYPE, DATE, HeaderValue, SEC_WEBSOCKET_VERSION, UPGRADE, WWW_AUTHENTICATE,
+};
 use hyper::{HeaderMap, Response, StatusCode};
 use jiff::Timestamp;
 use serde::Serialize;
@@ -12,8 +14,10 @@ use serde::Serialize;
 use super::body::{self, Taken};
 use super::generation::Generation;
 use super::refusal::{Refusal, Shape};
+use super::wire::uuid;
 use crate::gate::{self, Caller, Denial};
 use crate::namespace::{Installation, Namespace};
+use crate::world::directory::Index;
 use crate::world::journal::Open;
 
 pub type Answer = Result<Response<Body>, Refusal>;
@@ -47,6 +51,15 @@ impl Exchange {
         self.trail.identity = Some(self.installation.directory.label(caller.identity()));
         gate::in_good_standing(&self.installation, caller).map_err(|denial| self.refuse(denial))?;
         Ok(caller)
+    }
+
+    /// Which node calls, on the path of the node `id`; its name goes into the journal.
+    pub fn node(&mut self, headers: &HeaderMap, id: &str) -> Result<Index, Refusal> {
+        let login = gate::authenticate_node(&self.installation, bearer(headers))
+            .map_err(|denial| self.refuse(denial))?;
+        let name = &self.installation.directory.node(login.node).name;
+        self.trail.identity = Some(name.as_str().into());
+        gate::is_node(&self.installation, login, uuid(id)).map_err(|denial| self.refuse(denial))
     }
 
     pub fn provisioned(&self) -> Result<(), Refusal> {
@@ -137,6 +150,10 @@ impl Exchange {
             }
             Shape::Allow(methods) => {
                 headers.insert(ALLOW, HeaderValue::from_static(methods));
+            }
+            Shape::Upgrade => {
+                headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+                headers.insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
             }
             Shape::Plain | Shape::PermissionDenied { .. } => {}
         }

@@ -40,6 +40,11 @@ impl Generation {
         !matches!(self, Self::August)
     }
 
+    /// Whether a node is told what is wrong with its key.
+    pub const fn tells_node_keys_apart(self) -> bool {
+        !matches!(self, Self::June)
+    }
+
     pub const fn correlates_problems(self) -> bool {
         matches!(self, Self::August)
     }

@@ -1,6 +1,8 @@
 //! The Plexsphere surface: mediated access sessions and what surrounds them.
 
+mod attach;
 pub mod body;
+mod callback;
 pub mod cursor;
 pub mod directory;
 pub mod exchange;
@@ -52,6 +54,13 @@ async fn dispatch(x: &mut Exchange, path: &str, head: &Parts) -> exchange::Answe
         (Operation::RevokeSession, Place::Revocation { project, session }) => {
             let taken = x.take_body(body::SESSION_BODY).await;
             sessions::revoke(x, headers, (project, session), taken)
+        }
+        (Operation::AttachSession, Place::Attachment { project, session }) => {
+            attach::attach(x, head, (project, session))
+        }
+        (Operation::PostNodeSessionCallback, Place::Callback { node, session }) => {
+            let taken = x.take_body(body::SMALL_BODY).await;
+            callback::take(x, headers, (node, session), taken)
         }
         (Operation::CheckAuthorization, _) => {
             let taken = x.take_body(body::SMALL_BODY).await;

@@ -7,7 +7,9 @@ pub enum Operation {
     IssueSession,
     ListSessions,
     GetSession,
+    AttachSession,
     RevokeSession,
+    PostNodeSessionCallback,
     Whoami,
     ListProjects,
     GetProject,
@@ -27,7 +29,9 @@ impl Operation {
             Self::IssueSession => "IssueSession",
             Self::ListSessions => "ListSessions",
             Self::GetSession => "GetSession",
+            Self::AttachSession => "AttachSession",
             Self::RevokeSession => "RevokeSession",
+            Self::PostNodeSessionCallback => "PostNodeSessionCallback",
             Self::Whoami => "Whoami",
             Self::ListProjects => "ListProjects",
             Self::GetProject => "GetProject",
@@ -47,7 +51,9 @@ impl Operation {
 pub enum Place<'p> {
     Sessions { project: &'p str },
     Session { project: &'p str, session: &'p str },
+    Attachment { project: &'p str, session: &'p str },
     Revocation { project: &'p str, session: &'p str },
+    Callback { node: &'p str, session: &'p str },
     Projects,
     Project { project: &'p str },
     Resources { project: &'p str },
@@ -80,6 +86,10 @@ impl<'p> Place<'p> {
             ["v1", "projects", project, "sessions", session, "revoke"] => {
                 Self::Revocation { project, session }
             }
+            ["v1", "projects", project, "sessions", session, "attach"] => {
+                Self::Attachment { project, session }
+            }
+            ["v1", "nodes", node, "sessions", session] => Self::Callback { node, session },
             ["v1", "projects", project, "resources"] => Self::Resources { project },
             ["v1", "projects", project, "resources", resource] => {
                 Self::Resource { project, resource }
@@ -99,7 +109,9 @@ impl<'p> Place<'p> {
         match self {
             Self::Sessions { .. } => (Some(Operation::ListSessions), Some(Operation::IssueSession)),
             Self::Session { .. } => (Some(Operation::GetSession), None),
+            Self::Attachment { .. } => (Some(Operation::AttachSession), None),
             Self::Revocation { .. } => (None, Some(Operation::RevokeSession)),
+            Self::Callback { .. } => (None, Some(Operation::PostNodeSessionCallback)),
             Self::Projects => (Some(Operation::ListProjects), None),
             Self::Project { .. } => (Some(Operation::GetProject), None),
             Self::Resources { .. } => (Some(Operation::ListResources), None),

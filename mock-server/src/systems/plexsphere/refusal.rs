@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::gate::Denial;
+use crate::gate::{Denial, KeyFault};
 use crate::rebac::Reason;
 use crate::world::sessions::Dimension;
 
@@ -31,6 +31,8 @@ pub enum Shape {
     },
     /// The methods a path takes.
     Allow(&'static str),
+    /// What a connection has to be turned into.
+    Upgrade,
 }
 
 impl Refusal {
@@ -58,6 +60,10 @@ impl Refusal {
         Self::new(404, "project_not_found", "there is no project with this id")
     }
 
+    pub fn session_not_found() -> Self {
+        Self::new(404, "session_not_found", "the project has no session with this id")
+    }
+
     pub fn method_not_allowed(allow: &'static str) -> Self {
         let shape = Shape::Allow(allow);
         let detail = format!("this path takes {allow}").into();
@@ -68,6 +74,15 @@ impl Refusal {
     pub fn from_denial(denial: Denial, generation: Generation) -> Self {
         match denial {
             Denial::Unauthenticated(why) => Self::new(401, "unauthenticated", why),
+            Denial::NodeKey(fault) => {
+                let (code, why) = node_key(fault);
+                // One code said it all before there were three.
+                let code = if generation.tells_node_keys_apart() { code } else { "nsk_revoked" };
+                Self::new(401, code, why)
+            }
+            Denial::NodeMismatch => {
+                Self::new(403, "nsk_node_mismatch", "this key is not that node's")
+            }
             Denial::Suspended => Self::new(403, "identity_suspended", "this identity is suspended"),
             Denial::NotProvisioned => Self::new(
                 501,
@@ -135,6 +150,14 @@ impl Refusal {
             first.make_ascii_uppercase();
         }
         title
+    }
+}
+
+const fn node_key(fault: KeyFault) -> (&'static str, &'static str) {
+    match fault {
+        KeyFault::Missing => ("unauthorized", "a node key is required"),
+        KeyFault::Unknown => ("nsk_invalid", "the node key is not known"),
+        KeyFault::Revoked => ("nsk_revoked", "the node key was revoked"),
     }
 }
 

@@ -31,7 +31,7 @@ pub async fn issue(x: &mut Exchange, headers: &HeaderMap, project: &str, taken: 
     let ask = Ask {
         project,
         resource: request.resource_id.0,
-        target: request.target.0.checked(request.kind)?,
+        target: request.target.0.checked(request.kind, &x.installation.host)?,
         ttl_seconds: request
             .requested_ttl_seconds
             .map(|ttl| u32::try_from(ttl).unwrap_or(u32::MAX)),
@@ -171,13 +171,12 @@ fn find(
     Ok((caller, look_up(x, project, session)?))
 }
 
-fn look_up(x: &mut Exchange, project: Uuid, id: Uuid) -> Result<Session, Refusal> {
+pub(super) fn look_up(x: &mut Exchange, project: Uuid, id: Uuid) -> Result<Session, Refusal> {
     x.trail.session_id = Some(id);
     let project = find_project(x, project)?;
     let found = x.installation.sessions(x.now).get(id).cloned();
-    let session = found.filter(|session| session.project == project).ok_or_else(|| {
-        Refusal::new(404, "session_not_found", "the project has no session with this id")
-    })?;
+    let session = (found.filter(|session| session.project == project))
+        .ok_or_else(Refusal::session_not_found)?;
     x.trail.kind = Some(session.kind);
     Ok(session)
 }

@@ -136,7 +136,7 @@ fn imagine(
     let wish = request.as_ref().and_then(|one| one.requested_ttl_seconds);
     let ttl = wish.map_or(policy.default_ttl_seconds, |ttl| u32::try_from(ttl).unwrap_or(u32::MAX));
     let second = x.now.as_second();
-    let target = request.and_then(|one| one.target.0.checked(one.kind).ok());
+    let target = request.and_then(|one| one.target.0.checked(one.kind, &x.installation.host).ok());
     let subject = [scenario.name.as_bytes(), b"\n", x.path.as_bytes(), b"\n", bytes].concat();
     let id = x.installation.ids.uuid_for(x.now, &subject);
     Ok(Session::imagined(&NewSession {

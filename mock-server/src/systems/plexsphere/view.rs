@@ -40,12 +40,28 @@ pub fn in_read<'a>(
     now: Timestamp,
 ) -> SessionView<'a> {
     let mut view = at_issue(installation, session);
-    let delay = installation.directory.file.listeners.report_delay_seconds;
-    let reported = now.as_second() >= session.issued_at.saturating_add(i64::from(delay));
-    if !generation.endpoint_at_issue() && session.status == Status::Active && reported {
-        view.listener_endpoint = Some(listeners::endpoint(installation, session));
+    if !generation.endpoint_at_issue()
+        && session.status == Status::Active
+        && !is_pending(installation, generation, session, now)
+    {
+        let said = installation.sessions(now).reported_endpoint(session.id);
+        let own = || listeners::endpoint(installation, session);
+        view.listener_endpoint = Some(said.map_or_else(own, |said| said.to_string()));
     }
     view
+}
+
+/// Whether readers still wait for the node to say where the session listens.
+pub fn is_pending(
+    installation: &Installation,
+    generation: Generation,
+    session: &Session,
+    now: Timestamp,
+) -> bool {
+    let due = session.issued_at.saturating_add(i64::from(installation.report_delay()));
+    !generation.endpoint_at_issue()
+        && now.as_second() < due
+        && installation.sessions(now).reported_endpoint(session.id).is_none()
 }
 
 /// Moments of sessions are whole seconds within the calendar the clock kept to.

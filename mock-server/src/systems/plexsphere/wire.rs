@@ -15,8 +15,8 @@ pub const MOST_GROUPS: usize = 32;
 pub const LONGEST_KEY: usize = 4096;
 /// No source bounds names; this is the mock's own, so that a token always fits.
 const LONGEST_NAME: usize = 255;
-/// What an ssh endpoint holds besides the user, at its longest.
-const AROUND_USER: usize = 90;
+/// What an ssh endpoint holds besides the user and the host: its scheme, a fingerprint, a port.
+const AROUND_USER: usize = 76;
 
 /// Only the hyphenated form, though the parser knows others.
 pub fn uuid(text: &str) -> Option<Uuid> {
@@ -91,15 +91,15 @@ impl IssueSessionRequest {
 }
 
 impl TargetRequest {
-    /// Exactly one member, the one that `kind` names, inside its limits.
-    pub fn checked(self, kind: Kind) -> Result<Target, Refusal> {
+    /// Exactly one member, the one that `kind` names, inside its limits. `host` is where it listens.
+    pub fn checked(self, kind: Kind, host: &str) -> Result<Target, Refusal> {
         let target = match (self.ssh, self.k8s, self.tcp) {
             (Some(Object(ssh)), None, None) => {
                 if ssh.allowed_commands.len() > MOST_COMMANDS {
                     return Err(Refusal::invalid_target("at most 64 allowed_commands"));
                 }
                 let user = name("target.ssh.user", ssh.user)?;
-                if encoded_length(&user) + AROUND_USER > LONGEST_ENDPOINT {
+                if encoded_length(&user) + host.len() + AROUND_USER > LONGEST_ENDPOINT {
                     let detail = "target.ssh.user is too long for an endpoint";
                     return Err(Refusal::invalid_target(detail));
                 }

@@ -77,6 +77,7 @@ impl Sessions {
         };
         self.free.push(slot);
         self.by_id.remove(&session.id);
+        self.reported.remove(&slot);
         self.unlist(bucket(&session), session.seq);
         if let Some(key) = session.key
             && self.replays.get(&(session.identity, key)) == Some(&slot)

@@ -115,6 +115,8 @@ pub struct Sessions {
     in_flight: HashSet<(Index, KeyDigest)>,
     /// Who wants to know when an active session ends.
     bells: HashMap<Slot, Bell>,
+    /// Where nodes said that sessions listen, when they said so themselves.
+    reported: HashMap<Slot, Arc<str>>,
 }
 
 impl Sessions {
@@ -133,6 +135,7 @@ impl Sessions {
             replays: HashMap::new(),
             in_flight: HashSet::new(),
             bells: HashMap::new(),
+            reported: HashMap::new(),
         }
     }
 
@@ -147,6 +150,17 @@ impl Sessions {
 
     pub fn get(&self, id: Uuid) -> Option<&Session> {
         self.at(*self.by_id.get(&id)?)
+    }
+
+    /// Notes where a node says that an active session listens; the last word counts.
+    pub fn report_endpoint(&mut self, id: Uuid, endpoint: &str) {
+        if let Some(&slot) = self.by_id.get(&id) {
+            self.reported.insert(slot, endpoint.into());
+        }
+    }
+
+    pub fn reported_endpoint(&self, id: Uuid) -> Option<Arc<str>> {
+        self.reported.get(self.by_id.get(&id)?).cloned()
     }
 
     fn at(&self, slot: Slot) -> Option<&Session> {
