@@ -98,6 +98,7 @@ pub fn take(
 }
 
 /// A line in the journal that is no request.
+#[derive(Clone, Copy)]
 pub(super) struct Note<'n> {
     pub operation: &'static str,
     pub code: &'static str,

@@ -67,16 +67,16 @@ fn a_thousand_garbage_handshakes_at_each_door_leave_nothing_behind() {
     let client = Client::new(server.text("http"));
     let doors = [ssh(), k8s(), tcp()].map(|body| Issued::new(&client, &body));
     let holdings = Holdings::of(&server);
+    let before = holdings.descriptors();
+    let settled = || {
+        until("descriptors are given back", || holdings.descriptors() <= before + 2);
+    };
     // Whatever is made at first use has been made after a first round.
     doors.iter().for_each(throw);
-    let settled = |before: usize| {
-        until("descriptors are given back", || holdings.descriptors() <= before + 2)
-    };
-    let before = holdings.descriptors();
-    settled(before);
+    settled();
     let (resident, threads) = (holdings.figure("VmRSS:"), holdings.figure("Threads:"));
     doors.iter().for_each(throw);
-    settled(before);
+    settled();
     let grown = holdings.figure("VmRSS:").saturating_sub(resident);
     assert!(grown < SLACK_KIB, "{grown} KiB more");
     assert!(holdings.figure("Threads:") <= threads, "threads were left");
