@@ -69,6 +69,9 @@ pub struct Subjects {
     /// The plexctl to judge [default: the one beside this program].
     #[arg(long, value_name = "PATH")]
     pub plexctl: Option<PathBuf>,
+    /// A command that takes plexctl's arguments and drives another client; docs/conformance/protocol.md.
+    #[arg(long, value_name = "CMD", conflicts_with = "plexctl")]
+    pub adapter: Option<String>,
     /// The server binary to start for each rule [default: the mock-server beside this program].
     #[arg(long, value_name = "PATH", conflicts_with = "server")]
     pub mock_server: Option<PathBuf>,
@@ -78,6 +81,13 @@ pub struct Subjects {
     /// The file that holds the credential for --server.
     #[arg(long, value_name = "FILE", requires = "server")]
     pub token_file: Option<PathBuf>,
+    /// An operation that --server does not have, by its id in the contract; may be repeated. Its
+    /// rules are skipped.
+    #[arg(long, value_name = "OPERATION", requires = "server")]
+    pub without: Vec<String>,
+    /// Judge --server as anybody's: by the contract alone, without control routes even where it has them.
+    #[arg(long, requires = "server")]
+    pub foreign: bool,
     /// The CA to trust for --server.
     #[arg(long, value_name = "FILE", requires = "server")]
     pub ca_file: Option<PathBuf>,
@@ -118,7 +128,8 @@ pub struct RunArgs {
     /// Put times into the reports; two runs are then no longer the same file.
     #[arg(long)]
     pub timings: bool,
-    /// Leave the sandboxes on disk and name them.
+    /// Leave the files of rules that went wrong on disk, and their servers running until standard
+    /// input ends; scripts to run it again are named.
     #[arg(long)]
     pub keep: bool,
 }

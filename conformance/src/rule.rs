@@ -129,6 +129,12 @@ pub enum Need {
     Journal,
     /// The server's clock can be moved at `/__mock/clock`.
     Clock,
+    /// The project and the resource of the published examples, and a credential that may use them.
+    ExampleIds,
+    /// Nobody else changes what the rule looks at: a fresh process, or a namespace of its own.
+    OwnWorld,
+    /// The server plays the scenarios of the fixtures below `/scenarios/`.
+    Scenarios,
     /// The world is the default one with its public `psk_dev_*` tokens.
     SeededTokens,
     /// Linux's `/proc`.
@@ -151,6 +157,9 @@ impl fmt::Display for Need {
             Self::SpawnableServer => f.write_str("a server the harness starts itself"),
             Self::Journal => f.write_str("a server with a request journal"),
             Self::Clock => f.write_str("a server whose clock can be moved"),
+            Self::ExampleIds => f.write_str("the project and the resource of the examples"),
+            Self::OwnWorld => f.write_str("a world of its own for each rule"),
+            Self::Scenarios => f.write_str("a server that plays the scenarios"),
             Self::SeededTokens => f.write_str("the default world and its seeded tokens"),
             Self::Proc => f.write_str("a Linux /proc"),
             Self::Unix => f.write_str("a Unix file system"),

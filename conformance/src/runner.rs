@@ -12,7 +12,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::bench::{self, Bench, Family};
-use crate::rule::{Need, Rule, Side};
+use crate::rule::{Claim, Need, Rule, Side};
 use crate::target::{ServerTarget, Target};
 use crate::verdict::Verdict;
 
@@ -54,6 +54,9 @@ pub fn run(rule: &Rule, target: &Arc<Target>) -> Judged {
         Verdict::Pass | Verdict::Skip { .. } if !target.settings.trace => Vec::new(),
         _ => bench.evidence().lines(),
     };
+    if target.settings.keep && verdict.is_wrong() {
+        bench.keep();
+    }
     judged(verdict, evidence)
 }
 
@@ -147,7 +150,22 @@ fn missing(rule: &Rule, target: &Arc<Target>) -> Option<String> {
     if rule.side != Side::Client && target.server.is_none() {
         return Some("a server to judge".to_owned());
     }
+    if let Some(ServerTarget::Running(running)) = &target.server
+        && let Some(id) = lacking(rule, &running.without)
+    {
+        return Some(format!("a server that has {id}"));
+    }
     rule.needs.iter().find(|need| !met(**need, target)).map(ToString::to_string)
+}
+
+/// An operation that the rule is about and the server does not have.
+fn lacking<'w>(rule: &Rule, without: &'w [String]) -> Option<&'w String> {
+    let about = |id: &&String| {
+        rule.claims
+            .iter()
+            .any(|claim| matches!(claim, Claim::Operation { id: of, .. } if of == *id))
+    };
+    without.iter().find(about)
 }
 
 fn met(need: Need, target: &Arc<Target>) -> bool {
@@ -158,7 +176,11 @@ fn met(need: Need, target: &Arc<Target>) -> bool {
     };
     match need {
         Need::SpawnableServer => spawned,
-        Need::Journal | Need::Clock | Need::SeededTokens => control,
+        // Whoever names a server and a token has them: the rules know no other ids.
+        Need::ExampleIds => target.server.is_some(),
+        Need::Journal | Need::Clock | Need::OwnWorld | Need::Scenarios | Need::SeededTokens => {
+            control
+        }
         Need::Proc => cfg!(target_os = "linux") && std::path::Path::new("/proc/self/stat").exists(),
         Need::Unix => cfg!(unix),
         Need::Unprivileged => !rustix::process::geteuid().is_root(),

@@ -1,13 +1,17 @@
 //! Whom we judge: a plexctl on some path, a control plane we start or one that already runs.
 
 use std::path::PathBuf;
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
+use crate::bench::Adapter;
+
 /// Everything the runner needs to know about the subjects. One target serves all threads.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Target {
     pub plexctl: Option<PathBuf>,
+    /// The client is not run itself; `plexctl` is the adapter's program.
+    pub adapter: Option<Adapter>,
     pub server: Option<ServerTarget>,
     pub settings: Settings,
     /// Set once the server has died for good; the rules that need it are then not run.
@@ -16,8 +20,21 @@ pub struct Target {
     pub(crate) client_gone: OnceLock<String>,
     /// Set once a rule failed and `fail_fast` is on.
     pub(crate) stopped: OnceLock<String>,
+    /// What `keep` left standing; it falls with the target.
+    pub(crate) standing: Mutex<Vec<Box<dyn Send>>>,
     /// What plexctl's commands say to `--help`, asked once.
     pub(crate) help: OnceLock<String>,
+}
+
+impl Target {
+    pub(crate) fn keep(&self, things: Vec<Box<dyn Send>>) {
+        self.standing.lock().unwrap_or_else(PoisonError::into_inner).extend(things);
+    }
+
+    /// How many servers still run for somebody to look at.
+    pub fn standing(&self) -> usize {
+        self.standing.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -34,6 +51,8 @@ pub struct RunningServer {
     pub url: String,
     pub token: String,
     pub ca_file: Option<PathBuf>,
+    /// Operations, by their ids in the contract, that it does not claim to have.
+    pub without: Vec<String>,
     /// Whether it answers the mock's control routes, so that journal, clock and namespaces work.
     pub control: bool,
 }

@@ -76,8 +76,13 @@ fn a_server_that_always_agrees() {
             );
         }
     });
-    let running =
-        RunningServer { url, token: "psk_dev_operator".into(), ca_file: None, control: true };
+    let running = RunningServer {
+        url,
+        token: "psk_dev_operator".into(),
+        ca_file: None,
+        without: Vec::new(),
+        control: true,
+    };
     let mut target = Target::default();
     target.server = Some(ServerTarget::Running(running));
     assert_eq!(passed(target, Side::Server), [""; 0]);

@@ -13,7 +13,12 @@ pub struct Evidence(Arc<Mutex<Log>>);
 struct Log {
     notes: Vec<String>,
     secrets: Vec<Canary>,
+    /// Where things are to stand after the rule, what stands.
+    standing: Option<Standing>,
 }
+
+/// Servers and the like that outlive their rule, for a person to look at.
+pub(crate) type Standing = Vec<Box<dyn Send>>;
 
 /// Longer notes are cut; a failing rule about a 2 MiB body must still be readable.
 const NOTE_LIMIT: usize = 4096;
@@ -32,6 +37,32 @@ impl Evidence {
 
     pub(crate) fn hide(&self, secret: Canary) {
         self.lock().secrets.push(secret);
+    }
+
+    /// From here on, what would be torn down stays until [`Evidence::standing`] is taken.
+    pub(crate) fn let_stand(&self) {
+        self.lock().standing.get_or_insert_default();
+    }
+
+    pub(crate) fn lets_stand(&self) -> bool {
+        self.lock().standing.is_some()
+    }
+
+    /// Keeps the thing if things are to stand, and tears it down otherwise.
+    pub(crate) fn outlive(&self, thing: Box<dyn Send>) {
+        let torn_down = match &mut self.lock().standing {
+            Some(standing) => {
+                standing.push(thing);
+                None
+            }
+            None => Some(thing),
+        };
+        // Only now, without the lock: a thing may have something to note as it goes.
+        drop(torn_down);
+    }
+
+    pub(crate) fn standing(&self) -> Standing {
+        self.lock().standing.take().unwrap_or_default()
     }
 
     pub(crate) fn redact(&self, text: &str) -> String {

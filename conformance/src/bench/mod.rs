@@ -1,10 +1,12 @@
 //! The bench: everything a rule may touch. One bench serves one rule and vanishes with it.
 
+mod adapter;
 mod call;
 mod canary;
 pub mod contract;
 mod evidence;
 mod fake_ssh;
+mod guest;
 mod http;
 mod issued;
 pub(crate) mod patience;
@@ -31,6 +33,7 @@ mod world;
 use std::cell::OnceCell;
 use std::sync::{Arc, OnceLock};
 
+pub use self::adapter::Adapter;
 pub use self::call::Call;
 pub use self::canary::{Canary, contains};
 pub use self::contract::{Generation, System};
@@ -71,7 +74,11 @@ pub trait Address {
 
 impl Bench {
     pub(crate) fn new(target: Arc<Target>) -> Self {
-        Self { target, evidence: Evidence::default(), sandbox: OnceCell::new() }
+        let evidence = Evidence::default();
+        if target.settings.keep {
+            evidence.let_stand();
+        }
+        Self { target, evidence, sandbox: OnceCell::new() }
     }
 
     pub fn target(&self) -> &Target {
@@ -86,16 +93,20 @@ impl Bench {
     /// The sandbox of this rule, made at first use.
     pub fn sandbox(&self) -> Outcome<&Sandbox> {
         if self.sandbox.get().is_none() {
-            let sandbox = Sandbox::new(self.target.settings.keep)?;
-            if sandbox.kept() {
-                self.evidence.note(format!("the sandbox is kept: {}", sandbox.root().display()));
-            }
-            let _ = self.sandbox.set(sandbox);
+            let _ = self.sandbox.set(Sandbox::new(self.target.settings.keep)?);
         }
         match self.sandbox.get() {
             Some(sandbox) => Ok(sandbox),
             None => broken("the sandbox is not there"),
         }
+    }
+
+    /// Leaves everything as it is: files on disk, servers running until the target goes.
+    pub(crate) fn keep(mut self) {
+        if let Some(sandbox) = self.sandbox.get_mut() {
+            sandbox.keep();
+        }
+        self.target.keep(self.evidence.standing());
     }
 
     /// The subject without any argument; the environment holds HOME, XDG, TMPDIR and PATH only.
@@ -104,7 +115,11 @@ impl Bench {
             return skip("a plexctl to judge");
         };
         let timeout = self.target.settings.timeout;
-        Ok(Run::new(self.sandbox()?, self.evidence.clone(), program, timeout))
+        let run = Run::new(self.sandbox()?, self.evidence.clone(), program, timeout);
+        Ok(match &self.target.adapter {
+            Some(adapter) => run.through(adapter),
+            None => run,
+        })
     }
 
     /// Another program, run in the same sandbox and by the same rules as the subject.

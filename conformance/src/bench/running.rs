@@ -4,11 +4,12 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, ExitStatus};
 use std::time::Instant;
 
+use super::adapter;
 use super::evidence::{Evidence, shown};
 use super::process;
 use super::ran::{Exit, Ran};
 use super::sandbox::{Sandbox, Tree};
-use crate::verdict::{Outcome, Reason};
+use crate::verdict::{Outcome, Reason, skip};
 
 /// A run that has been started and not yet judged.
 pub struct Running<'b> {
@@ -16,6 +17,7 @@ pub struct Running<'b> {
     pub(super) evidence: Evidence,
     pub(super) child: Child,
     pub(super) line: String,
+    pub(super) adapted: bool,
     pub(super) before: Tree,
     pub(super) started: Instant,
     pub(super) deadline: Instant,
@@ -63,6 +65,12 @@ impl Running<'_> {
             indented(&ran.stderr),
             ran.file_changes().join("; "),
         ));
+        if self.adapted && ran.exit == Exit::Code(adapter::CANNOT) {
+            let said = shown(&ran.stderr);
+            let why = said.trim().lines().last().unwrap_or_default().to_owned();
+            let what = if why.is_empty() { "what the rule asks".to_owned() } else { why };
+            return skip(format!("an adapter that can express: {what}"));
+        }
         Ok(ran)
     }
 }

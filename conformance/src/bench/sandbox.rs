@@ -35,13 +35,7 @@ impl Sandbox {
         {
             fs::create_dir(root.join(name))?;
         }
-        let dir = if keep {
-            let _ = dir.keep();
-            None
-        } else {
-            Some(dir)
-        };
-        Ok(Self { dir, root, records })
+        Ok(Self { dir: Some(dir), root, records })
     }
 
     pub fn root(&self) -> &Path {
@@ -76,8 +70,11 @@ impl Sandbox {
         &self.records
     }
 
-    pub fn kept(&self) -> bool {
-        self.dir.is_none()
+    /// Leaves it on disk.
+    pub(crate) fn keep(&mut self) {
+        if let Some(dir) = self.dir.take() {
+            let _ = dir.keep();
+        }
     }
 
     /// Writes a file below the sandbox root with exactly this mode, whatever our own umask.

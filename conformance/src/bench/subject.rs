@@ -2,18 +2,20 @@
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
-use std::fs::File;
+use std::fs::{self, File};
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use super::adapter::{self, Adapter};
 use super::evidence::Evidence;
 use super::process;
 use super::ran::Ran;
 use super::running::Running;
 use super::sandbox::Sandbox;
-use crate::verdict::{Outcome, Reason};
+use crate::verdict::{Outcome, Reason, skip};
 
 /// One run of the subject being put together.
 pub struct Run<'b> {
@@ -29,6 +31,8 @@ pub struct Run<'b> {
     stdout: Sink,
     stderr: Sink,
     pub(super) timeout: Duration,
+    /// The client is driven by an adapter, which may be unable to express what is asked.
+    adapter: Option<&'b Adapter>,
 }
 
 /// What the subject reads on its standard input.
@@ -77,7 +81,16 @@ impl<'b> Run<'b> {
             stdout: Sink::Capture,
             stderr: Sink::Capture,
             timeout,
+            adapter: None,
         }
+    }
+
+    /// The program is an adapter's.
+    #[must_use]
+    pub(crate) fn through(mut self, adapter: &'b Adapter) -> Self {
+        self.env.insert(adapter::VARIABLE.into(), adapter::VERSION.into());
+        self.adapter = Some(adapter);
+        self
     }
 
     #[must_use]
@@ -177,6 +190,9 @@ impl<'b> Run<'b> {
 
     /// Starts it and comes back at once, for rules that look at or disturb the running process.
     pub fn spawn(self) -> Outcome<Running<'b>> {
+        if let Some(lacking) = self.adapter.and_then(|adapter| adapter.lacks(&self.args)) {
+            return skip(format!("a client that has {lacking}"));
+        }
         let mut command = self.command();
         command.process_group(0);
         command.stdin(match &self.stdin {
@@ -186,6 +202,9 @@ impl<'b> Run<'b> {
         command.stdout(self.stdout.open()?).stderr(self.stderr.open()?);
         let before = self.sandbox.snapshot()?;
         let line = self.line();
+        if self.evidence.lets_stand() {
+            self.write_repro(&line)?;
+        }
         let started = Instant::now();
         let child = process::spawn(&mut command).map_err(|error| {
             Reason::Broken(format!("cannot start {}: {error}", self.program.display()))
@@ -196,6 +215,7 @@ impl<'b> Run<'b> {
             evidence: self.evidence,
             child,
             line,
+            adapted: self.adapter.is_some(),
             before,
             started,
             deadline,
@@ -211,12 +231,24 @@ impl<'b> Run<'b> {
             words.extend(["/bin/sh", "-c", &script, "sh"].map(OsString::from));
         }
         words.push(self.program.clone().into_os_string());
+        words.extend(self.adapter.iter().flat_map(|adapter| adapter.args.iter().cloned()));
         words.extend(self.args.iter().cloned());
         let mut words = words.into_iter();
         let first = words.next().unwrap_or_default();
         let mut command = Command::new(first);
         command.args(words).env_clear().envs(&self.env).current_dir(&self.cwd);
         command
+    }
+
+    /// The run as a script beside the sandbox: with what a report does not show, so that it really
+    /// repeats the run.
+    fn write_repro(&self, line: &str) -> Outcome {
+        let number = fs::read_dir(self.sandbox.records())?.count();
+        let path = self.sandbox.records().join(format!("run-{number}.sh"));
+        process::write_executable(&path, &format!("#!/bin/sh\n{line}\n"))?;
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o700))?;
+        self.evidence.note(format!("to run it again while all stands: sh {}", path.display()));
+        Ok(())
     }
 
     /// The run as a line that can be pasted into a shell.
@@ -228,6 +260,7 @@ impl<'b> Run<'b> {
         );
         words.extend(self.wrapper.iter().map(|word| quote(word)));
         words.push(quote(self.program.as_os_str()));
+        words.extend(self.adapter.iter().flat_map(|one| one.args.iter().map(|word| quote(word))));
         words.extend(self.args.iter().map(|word| quote(word)));
         words.join(" ")
     }

@@ -19,6 +19,13 @@ pub struct Tap {
     address: SocketAddr,
     prefix: String,
     shared: Arc<Shared>,
+    relay: Option<Relay>,
+}
+
+/// The listening side, until it is torn down.
+struct Relay {
+    address: SocketAddr,
+    shared: Arc<Shared>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -53,7 +60,8 @@ impl Tap {
                 thread::spawn(move || relay(socket, &held));
             }
         });
-        Ok(Self { address, prefix, shared, thread: Some(thread) })
+        let relay = Relay { address, shared: Arc::clone(&shared), thread: Some(thread) };
+        Ok(Self { address, prefix, shared, relay: Some(relay) })
     }
 
     /// Every exchange that passed, in the order of the answers.
@@ -88,6 +96,14 @@ impl Address for Tap {
 }
 
 impl Drop for Tap {
+    fn drop(&mut self) {
+        if let Some(relay) = self.relay.take() {
+            self.shared.evidence.outlive(Box::new(relay));
+        }
+    }
+}
+
+impl Drop for Relay {
     fn drop(&mut self) {
         self.shared.closed.store(true, Ordering::Release);
         let _ = TcpStream::connect(self.address);

@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fs;
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread;
@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::{Trouble, choose, report};
-use crate::bench::{self, quote};
+use crate::bench::{self, Adapter, quote};
 use crate::catalogue;
 use crate::cli::{Level, RunArgs, Subjects};
 use crate::exit::Ending;
@@ -66,7 +66,20 @@ pub(super) fn run(
         _ => None,
     };
     report::hand_out(&report, &args.reports, detail, &Vault::new(secret), out)?;
+    if target.standing() > 0 {
+        hold(&target, out)?;
+    }
     Ok(report::ending(&report))
+}
+
+/// Waits until the person who asked to keep everything is done. Without anybody at standard input
+/// it has ended already.
+fn hold(target: &Target, out: &mut dyn Write) -> Result<(), Trouble> {
+    let count = target.standing();
+    writeln!(out, "{count} servers stand until standard input ends; the files stay")?;
+    out.flush()?;
+    io::copy(&mut io::stdin().lock(), &mut io::sink())?;
+    Ok(())
 }
 
 /// What the report says of the run, and the command line that repeats a part of it.
@@ -77,7 +90,9 @@ fn about(args: &RunArgs, target: &Target, now: Timestamp) -> About {
         words.extend([flag.to_owned(), quote(OsStr::new(&value))]);
         Some(value)
     };
-    if let Some(path) = &target.plexctl {
+    if let Some(command) = &args.subjects.adapter {
+        subjects.adapter = named("--adapter", command.clone());
+    } else if let Some(path) = &target.plexctl {
         subjects.plexctl = named("--plexctl", path.display().to_string());
     }
     match &target.server {
@@ -101,6 +116,9 @@ fn about(args: &RunArgs, target: &Target, now: Timestamp) -> About {
     if args.seed != 1 {
         named("--seed", args.seed.to_string());
     }
+    let mut foreign: String =
+        args.subjects.without.iter().map(|one| format!(" --without {one}")).collect();
+    foreign.push_str(if args.subjects.foreign { " --foreign" } else { "" });
     let level = if args.choice.level == Level::Must { "must" } else { "should" };
     About {
         contract: report_model::Contract::default(),
@@ -113,27 +131,38 @@ fn about(args: &RunArgs, target: &Target, now: Timestamp) -> About {
             shuffle: args.shuffle,
             started: args.timings.then(|| now.strftime("%Y-%m-%dT%H:%M:%S").to_string()),
         },
-        command: words.join(" "),
+        command: format!("{}{foreign}", words.join(" ")),
         timings: args.timings,
     }
 }
 
 fn target(args: &RunArgs) -> Outcome<Target> {
-    let (plexctl, server) = subjects(&args.subjects)?;
+    let (mut plexctl, server) = subjects(&args.subjects)?;
+    let timeout = Duration::from_secs(args.timeout.into());
+    let adapter = match &args.subjects.adapter {
+        Some(command) => Some(Adapter::ask(command, timeout)?),
+        None => None,
+    };
+    if let Some(adapter) = &adapter {
+        plexctl = Some(adapter.program.clone());
+    }
     let settings = Settings {
-        timeout: Duration::from_secs(args.timeout.into()),
+        timeout,
         seed: args.seed,
         keep: args.keep,
         trace: args.trace,
         fail_fast: args.fail_fast,
     };
-    Ok(Target { plexctl, server, settings, ..Target::default() })
+    Ok(Target { plexctl, adapter, server, settings, ..Target::default() })
 }
 
 /// The subjects as asked for. Who names one side only is judged on that side only; who names
 /// none gets the binaries beside this program.
 pub(super) fn subjects(asked: &Subjects) -> Outcome<(Option<PathBuf>, Option<ServerTarget>)> {
-    let named = asked.plexctl.is_some() || asked.mock_server.is_some() || asked.server.is_some();
+    let named = asked.plexctl.is_some()
+        || asked.adapter.is_some()
+        || asked.mock_server.is_some()
+        || asked.server.is_some();
     let or_beside = |path: &Option<PathBuf>, name: &str| match path {
         None if named => None,
         None => binaries::beside_us(name),
@@ -148,7 +177,9 @@ pub(super) fn subjects(asked: &Subjects) -> Outcome<(Option<PathBuf>, Option<Ser
                 url: url.clone(),
                 token: token.trim_end_matches(['\r', '\n']).to_owned(),
                 ca_file: existing(asked.ca_file.clone())?,
-                control: bench::has_control_routes(url, asked.ca_file.as_deref())?,
+                without: asked.without.clone(),
+                control: !asked.foreign
+                    && bench::has_control_routes(url, asked.ca_file.as_deref())?,
             }))
         }
         _ => existing(or_beside(&asked.mock_server, "mock-server"))?.map(ServerTarget::Spawn),

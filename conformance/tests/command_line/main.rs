@@ -2,8 +2,11 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod adapter;
 mod exit_codes;
 mod forms;
+mod independent;
+mod kept;
 mod reports;
 mod running_server;
 

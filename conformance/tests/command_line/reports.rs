@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 
 use super::{CLIENT_RULE, binaries, code, conformance, json, run_client, stderr, stdout, subject};
 
@@ -56,20 +55,6 @@ fn no_token_reaches_a_report() {
     for text in [stdout(&output), stderr(&output), written] {
         assert!(!text.contains("psk_"), "{text}");
     }
-}
-
-#[test]
-fn kept_sandboxes_are_named_and_there() {
-    let temporary = tempfile::tempdir().unwrap();
-    let output = Command::new(env!("CARGO_BIN_EXE_conformance"))
-        .args(["run", "--plexctl", "/bin/false", "--rule", CLIENT_RULE, "--keep"])
-        .env("TMPDIR", temporary.path())
-        .output()
-        .unwrap();
-    let text = stdout(&output);
-    let named = text.lines().find_map(|line| line.split_once("the sandbox is kept: ")).unwrap().1;
-    assert!(Path::new(named.trim()).join("home/token").is_file(), "{text}");
-    assert!(Path::new(named.trim()).starts_with(temporary.path()), "{text}");
 }
 
 #[test]

@@ -70,6 +70,10 @@ impl Court {
         }
     }
 
+    pub(super) fn evidence(&self) -> &Evidence {
+        &self.evidence
+    }
+
     pub(super) fn seen(&self) -> Vec<Seen> {
         self.lock().seen.clone()
     }
@@ -233,6 +237,7 @@ fn converse(socket: TcpStream, court: &Court) -> Outcome {
             }
             court.lock().issued.push(issued.clone());
         }
+        court.evidence.note(prepared.told());
         match prepared.play(&mut wire.stream) {
             Ok(After::KeepAlive) => {}
             Ok(After::Close) | Err(_) => return Ok(()),

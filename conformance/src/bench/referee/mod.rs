@@ -109,7 +109,8 @@ impl<'b> RefereeScript<'b> {
             Arc::new(Court::new(self.answers, self.revoke, self.scenario, config, self.evidence));
         let held = Arc::clone(&court);
         let over = workers::spawn(move || accept(&listener, &held));
-        Ok(Referee { url, address, ca_file, court, over })
+        let hall = Hall { address, court: Arc::clone(&court), over };
+        Ok(Referee { url, address, ca_file, court, hall: Some(hall) })
     }
 }
 
@@ -118,6 +119,13 @@ pub struct Referee {
     url: String,
     address: SocketAddr,
     pub(crate) ca_file: Option<std::path::PathBuf>,
+    court: Arc<Court>,
+    hall: Option<Hall>,
+}
+
+/// Where the referee listens, until it is torn down.
+struct Hall {
+    address: SocketAddr,
     court: Arc<Court>,
     /// Hangs up when the accept loop has ended.
     over: Receiver<()>,
@@ -214,6 +222,14 @@ impl Referee {
 }
 
 impl Drop for Referee {
+    fn drop(&mut self) {
+        if let Some(hall) = self.hall.take() {
+            self.court.evidence().outlive(Box::new(hall));
+        }
+    }
+}
+
+impl Drop for Hall {
     fn drop(&mut self) {
         self.court.close();
         // The accept loop wakes up, sees that the court has risen, and goes.

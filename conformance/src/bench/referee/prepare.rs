@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::answer::{Answer, Body, ContentLength};
+use crate::bench::evidence::shown;
 use crate::bench::http::{Headers, Request};
 use crate::bench::issued::{self, Issued};
 use crate::verdict::{Outcome, broken};
@@ -27,6 +28,22 @@ pub(crate) struct Prepared {
     pub(super) answer: Arc<Answer>,
     /// What was handed out, where the body is an issued session.
     pub(crate) issued: Option<Issued>,
+}
+
+impl Prepared {
+    /// What is about to be answered, for the one who has to understand what came of it.
+    pub(crate) fn told(&self) -> String {
+        if let Some(raw) = self.answer.wire.as_ref().and_then(|wire| wire.raw.as_ref()) {
+            return format!("  the referee answered, raw: {}", shown(raw.as_bytes()));
+        }
+        let head = shown(&self.head);
+        let head = head.trim_end().replace('\n', "\n    ");
+        let how = match &self.answer.wire {
+            Some(wire) => format!(" (on the wire: {wire:?})"),
+            None => String::new(),
+        };
+        format!("  the referee answered{how}: {head}\n\n    {}", shown(&self.body))
+    }
 }
 
 pub(crate) fn prepare(

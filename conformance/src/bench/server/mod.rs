@@ -133,6 +133,9 @@ impl Server {
         https: bool,
         patience: Duration,
     ) -> Outcome<Box<dyn Connection>> {
+        if self.base.guest.is_some() {
+            return skip("the default world and its seeded tokens");
+        }
         match (https, &self.https) {
             (false, _) => self.base.connect_with_patience(patience),
             (true, Some(url)) => {
@@ -244,6 +247,11 @@ impl Server {
             }
         }
         Ok(found)
+    }
+
+    /// Whether nobody else changes what there is: a process or a namespace of its own.
+    pub fn has_own_world(&self) -> bool {
+        self.base.guest.is_none()
     }
 
     pub(crate) fn endpoint(&self) -> &Endpoint {

@@ -8,10 +8,13 @@ use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+use tempfile::TempDir;
 
 use super::{Server, ServerOptions};
-use crate::bench::call::Endpoint;
+use crate::bench::call::{Call, Endpoint};
+use crate::bench::canary::Canary;
 use crate::bench::evidence::Evidence;
+use crate::bench::guest::Guest;
 use crate::bench::{process, room, workers};
 use crate::target::{ServerTarget, Target};
 use crate::verdict::{Outcome, Reason, broken, fail, skip};
@@ -37,7 +40,12 @@ impl Server {
                 if running.control {
                     url = format!("{url}/ns/{}", uuid::Uuid::now_v7());
                 }
-                let base = Endpoint::parse(&url, running.ca_file.as_deref())?;
+                let mut base = Endpoint::parse(&url, running.ca_file.as_deref())?;
+                if !running.control {
+                    base.guest = Some(Arc::new(Guest::new(&running.token, &running.without)));
+                }
+                evidence.hide(Canary::new("operator credential", &running.token));
+                evidence.note(format!("the server: {url}"));
                 Ok(Self {
                     target: Arc::clone(target),
                     evidence,
@@ -78,6 +86,7 @@ impl Server {
             Reason::Broken(format!("cannot start {}: {error}", program.display()))
         })?;
         let ready = ready_line(&mut child);
+        evidence.note(format!("started: {command:?}"));
         let mut server = Self {
             target: Arc::clone(target),
             evidence,
@@ -99,6 +108,7 @@ impl Server {
         let Some(http) = ready["http"].as_str() else {
             return fail("the ready line", "a member `http`", line);
         };
+        server.evidence.note(format!("  it answers at {http}"));
         server.base = Endpoint::parse(http, None)?;
         server.base.generation = options.generation;
         server.https = ready["https"].as_str().map(str::to_owned);
@@ -109,7 +119,17 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
+        if let Some(guest) = self.base.guest.take() {
+            for request in guest.debts() {
+                Call::settle(&self.base, &request);
+            }
+        }
         let Some(mut child) = self.child.take() else { return };
+        if self.evidence.lets_stand() {
+            let dir = self.dir.take();
+            self.evidence.outlive(Box::new(Leftover { child, _dir: dir }));
+            return;
+        }
         match child.try_wait() {
             Ok(None) => {
                 if let Some(pid) = process::pid_of(&child) {
@@ -128,6 +148,25 @@ impl Drop for Server {
                 "the server ended before the rule did: {ended:?}; its stderr: {}",
                 self.stderr()
             )),
+        }
+    }
+}
+
+/// A server that outlived its rule.
+struct Leftover {
+    child: Child,
+    _dir: Option<TempDir>,
+}
+
+impl Drop for Leftover {
+    fn drop(&mut self) {
+        if let Some(pid) = process::pid_of(&self.child) {
+            let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+        }
+        let ended = process::exit_before(&mut self.child, Instant::now() + STOP_LIMIT);
+        if !matches!(ended, Ok(Some(_))) {
+            let _ = self.child.kill();
+            let _ = self.child.wait();
         }
     }
 }

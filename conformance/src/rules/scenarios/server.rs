@@ -28,7 +28,7 @@ pub(super) fn rule(scenario: &Scenario) -> Outcome<Rule> {
         .title(format!("/scenarios/{name} answers as its file says: {}", scenario.title))
         .source(source.page, source.fact)
         .claims([Claim::scenario(name.clone(), "server")])
-        .needs([Need::SeededTokens])
+        .needs([Need::Scenarios])
         .fix("Play the file to the byte: status, header fields, body, declared length, and where on the wire it breaks off.")
         .check(move |bench| {
             let scenario = Scenario::load(&name)?;

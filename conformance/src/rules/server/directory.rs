@@ -7,7 +7,7 @@ use super::installation::{
 };
 use super::{DOCUMENT, must};
 use crate::bench::{Bench, Identity, PROJECT_ID, RESOURCE_ID, Server};
-use crate::rule::{Claim, Rule, RuleDraft};
+use crate::rule::{Claim, Need, Rule, RuleDraft};
 use crate::verdict::{Outcome, expect, expect_eq};
 
 pub(super) fn all() -> Vec<Rule> {
@@ -17,6 +17,7 @@ pub(super) fn all() -> Vec<Rule> {
             "Whoami",
             "Whoami names the person behind the token and how the login was made",
         )
+        .needs([Need::SeededTokens])
         .fix("Answer subject, principal_type user, domain, email, acr and amr of the token.")
         .check(person),
         rule("whoami.service", "Whoami", "Whoami says service of a program, which has no address")

@@ -102,6 +102,10 @@ pub(super) fn revoke(server: &Server, issued: &Value) -> Outcome<Call> {
 
 /// The examples' project holds exactly this many sessions, living and ended.
 pub(super) fn expect_sessions(server: &Server, count: usize) -> Outcome {
+    // In a world that others use, too, the number says nothing.
+    if !server.has_own_world() {
+        return Ok(());
+    }
     let path = format!("{}?limit=200", sessions_of(PROJECT_ID));
     let page = read(server, &path)?;
     let found = page["items"].as_array().map_or(0, Vec::len);

@@ -69,10 +69,10 @@ pub(crate) fn all() -> Outcome<Vec<Rule>> {
 
 /// What the contract says, asked of the default world.
 fn must(id: impl Into<Cow<'static, str>>) -> RuleDraft {
-    Rule::must(id, Side::Server).needs([Need::SeededTokens])
+    Rule::must(id, Side::Server).needs([Need::ExampleIds])
 }
 
 /// What this project has settled beyond the contract.
 fn should(id: impl Into<Cow<'static, str>>) -> RuleDraft {
-    Rule::should(id, Side::Server).needs([Need::SeededTokens])
+    Rule::should(id, Side::Server).needs([Need::ExampleIds])
 }

@@ -37,12 +37,14 @@ pub(super) fn all() -> Vec<Rule> {
             .fix("Answer every unknown path with the problem not_found.")
             .check(unknown_paths),
         outside("method_not_allowed", "A method that a path does not take is 405, with Allow")
+            .claims([Claim::operation("ListSessions", 200)])
             .fix("Answer 405 with the methods that the path takes.")
             .check(methods),
         outside("head", "HEAD is answered as GET is, without the body")
             .fix("Answer HEAD with the status and the headers of GET.")
             .check(head),
         outside("options", "OPTIONS is 204 with Allow at every path there is")
+            .claims([Claim::operation("ListSessions", 200)])
             .fix("Answer OPTIONS with 204 and the methods of the path.")
             .check(options),
         should("server.http.trailing_slash")
