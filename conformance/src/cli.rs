@@ -44,6 +44,9 @@ pub enum Command {
     },
     /// Say what this machine offers to the rules, and what is missing.
     Doctor(Subjects),
+    /// The shared data files, for tests in any language.
+    #[command(subcommand)]
+    Fixtures(Fixtures),
     /// Render a JSON report again, in any form.
     Report {
         /// A report that `run --report FILE.json` wrote.
@@ -132,6 +135,14 @@ pub struct RunArgs {
     /// input ends; scripts to run it again are named.
     #[arg(long)]
     pub keep: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Fixtures {
+    /// Write them into a folder, with a list of their digests.
+    Export { dir: PathBuf },
+    /// Compare a folder with its list; end with 1 when a file is not as it was exported.
+    Verify { dir: PathBuf },
 }
 
 /// Where the report goes, and as what.

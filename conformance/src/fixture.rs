@@ -30,3 +30,14 @@ pub fn list(prefix: &str) -> Vec<String> {
     paths.sort();
     paths
 }
+
+/// The version of the fixtures: the newest heading of their changelog.
+pub fn version() -> Outcome<String> {
+    let changelog = bytes("CHANGELOG.md")?;
+    let text = String::from_utf8_lossy(&changelog);
+    let newest = text.lines().find_map(|line| line.strip_prefix("## ")?.split(' ').next());
+    match newest {
+        Some(version) => Ok(version.to_owned()),
+        None => broken("fixtures/CHANGELOG.md names no version"),
+    }
+}

@@ -6,6 +6,7 @@
 //! - `target`: whom we judge; `subjects`: where our own binaries are found; `runner`: one rule or many against it; `verdict`: what came out
 //! - `fixture`: the shared data files, compiled in
 //! - `cli`, `commands`, `known`, `shard`, `report`, `exit`: the standalone runner; `tables`: the pages it generates
+//! - `judge`: the catalogue for the tests of other Rust projects
 //!
 //! Two doors lead in: `tests/catalogue.rs` for `cargo test`, `main.rs` for any binary on any path.
 
@@ -15,6 +16,7 @@ pub mod cli;
 pub mod commands;
 pub mod exit;
 pub mod fixture;
+mod judge;
 pub mod known;
 pub mod report;
 pub mod rule;
@@ -25,3 +27,5 @@ pub mod subjects;
 pub mod tables;
 pub mod target;
 pub mod verdict;
+
+pub use judge::Judge;

@@ -209,3 +209,38 @@ fn every_rule_is_complete_and_stands_once() {
         assert!(known || on_disk.is_file(), "{}: there is no page {page}", rule.id);
     }
 }
+
+#[test]
+fn every_sentence_of_the_command_pages() {
+    let document = fixture::json("contract/sentences.json").unwrap();
+    let rules = rules();
+    let sentences = texts(&document, "sentences");
+    let mut places = BTreeSet::new();
+    for sentence in &sentences {
+        let id = text(&sentence["id"]);
+        let place =
+            (text(&sentence["page"]), text(&sentence["section"]), sentence["ordinal"].as_u64());
+        assert!(places.insert(place), "{id} stands twice");
+        for glob in texts(sentence, "rules") {
+            let found = catalogue::matching(&rules, &[text(glob)]).unwrap();
+            assert!(!found.is_empty(), "{id}: no rule is called {glob}");
+            // What a page says has to be asked of everybody.
+            let must = found.iter().any(|rule| rule.level == conformance::rule::Level::Must);
+            assert!(must, "{id}: {glob} asks for nothing that is a MUST");
+        }
+    }
+    // None is left out in between, and every row of the tables is a sentence.
+    for (page, section, ordinal) in &places {
+        let number = ordinal.unwrap();
+        assert!(number == 1 || places.contains(&(page.clone(), section.clone(), Some(number - 1))));
+    }
+    let flags = fixture::json("contract/flags.json").unwrap();
+    for page in texts(&flags, "pages") {
+        let name = format!("plexctl {} page", page["command"].as_str().unwrap());
+        let rows =
+            places.iter().filter(|(of, section, _)| *of == name && section == "Flags").count();
+        assert_eq!(rows, texts(page, "flags").len(), "{name}, Flags");
+    }
+    let untestable = sentences.iter().filter(|one| one["untestable"].is_string()).count();
+    assert!(untestable * 5 < sentences.len(), "{untestable} of {}", sentences.len());
+}

@@ -3,7 +3,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use super::contract::{Generation, contract};
+use super::contract::{Generation, System};
 use super::http::{Request, Response};
 use super::world::Identity;
 use crate::verdict::{Outcome, skip};
@@ -27,7 +27,8 @@ impl Guest {
     /// Puts our credential where a rule asks as the operator. Nobody else can be asked as.
     pub(crate) fn dress(&self, request: &mut Request, prefix: &str) -> Outcome {
         let path = request.path.strip_prefix(prefix).unwrap_or_default();
-        let operation = contract(Generation::default())?.operation_of(&request.method, path);
+        let operation =
+            System::Plexsphere.contract(Generation::default())?.operation_of(&request.method, path);
         if let Some(operation) = operation
             && self.without.contains(&operation.id)
         {

@@ -2,6 +2,7 @@
 
 mod docs;
 mod doctor;
+mod fixtures;
 mod list;
 mod report;
 mod run;
@@ -10,7 +11,7 @@ use std::fmt;
 use std::io::Write;
 
 use crate::catalogue;
-use crate::cli::{Choice, Cli, Command, Level};
+use crate::cli::{Choice, Cli, Command, Fixtures, Level};
 use crate::exit::Ending;
 use crate::rule::{self, Rule};
 use crate::verdict::Reason;
@@ -28,6 +29,8 @@ pub fn dispatch(
         Command::Explain { rule, output } => list::explain(&rule, output, out),
         Command::Docs { check, dir } => docs::docs(&dir, check, out),
         Command::Doctor(subjects) => doctor::doctor(&subjects, out),
+        Command::Fixtures(Fixtures::Export { dir }) => fixtures::export(&dir, out),
+        Command::Fixtures(Fixtures::Verify { dir }) => fixtures::verify(&dir, out),
         Command::Report { file, reports } => report::again(&file, &reports, out),
         Command::Merge { shards, reports } => report::merge(&shards, &reports, out),
         Command::Diff { before, after } => report::diff(&before, &after, out),

@@ -159,7 +159,12 @@ fn joined(family: Family) -> Rule {
 
 fn before_the_command(family: Family, flag: &'static str) -> Rule {
     let slug = flag.trim_start_matches("--").replace('-', "_");
-    draft(family, &format!("{slug}_before_and_after"), flag)
+    let id = format!("{}.flag.{slug}_before_and_after", family.slug());
+    // What a profile file looks like is on no page.
+    let rule: fn(String, Side) -> RuleDraft =
+        if flag == "--profile" { Rule::should } else { Rule::must };
+    rule(id, Side::Client)
+        .claims([Claim::flag(family.name(), flag)])
         .source(family.page(), "Persistent flags inherited from root")
         .title(format!("{flag} may stand before {} and after it", family.name()))
         .fix("Accept the persistent flags on either side of the command's name.")
@@ -190,10 +195,10 @@ fn before_the_command(family: Family, flag: &'static str) -> Rule {
                     run = run.args(&words);
                 }
                 if flag != "--server" && flag != "--profile" {
-                    run = run.env("PLEXSPHERE_URL", &url);
+                    run = run.args(["--server", &url]);
                 }
                 if flag != "--token-file" {
-                    run = run.env("PLEXSPHERE_TOKEN", "psk_dev_operator");
+                    run = run.args(["--token-file", &token_file]);
                 }
                 if flag == "--output" {
                     // Its meaning shows where something goes wrong.

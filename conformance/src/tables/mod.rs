@@ -3,6 +3,7 @@
 mod exit_codes;
 mod rules;
 mod scenarios;
+mod sentences;
 
 use crate::rule::Rule;
 use crate::verdict::Outcome;
@@ -13,6 +14,7 @@ pub fn pages(rules: &[Rule]) -> Outcome<Vec<(&'static str, String)>> {
         ("exit-codes.md", exit_codes::page(rules)?),
         ("rules.md", rules::page(rules)),
         ("scenarios.md", scenarios::page()?),
+        ("sentences.md", sentences::page(rules)?),
     ])
 }
 

@@ -6,6 +6,7 @@ mod adapter;
 mod exit_codes;
 mod forms;
 mod independent;
+mod integrators;
 mod kept;
 mod reports;
 mod running_server;
