@@ -128,7 +128,6 @@ impl fmt::Display for Report {
     }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "it is handed to map_err")]
 fn why(reason: Reason) -> String {
     match reason {
         Reason::Failure(failure) => failure.to_string(),
