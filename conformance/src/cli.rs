@@ -42,6 +42,8 @@ pub enum Command {
         #[arg(long, value_name = "DIR", default_value = "docs")]
         dir: PathBuf,
     },
+    /// Prove that the rules can fail: judge subjects that are broken on purpose.
+    Selfcheck(Box<SelfcheckArgs>),
     /// Say what this machine offers to the rules, and what is missing.
     Doctor(Subjects),
     /// The shared data files, for tests in any language.
@@ -176,6 +178,36 @@ fn report_file(text: &str) -> Result<(Format, PathBuf), String> {
         Some(format) => Ok((format, text.into())),
         None => Err("its name does not tell the form; write FORMAT=FILE".to_owned()),
     }
+}
+
+#[derive(Debug, Args)]
+pub struct SelfcheckArgs {
+    /// The plexctl that the broken clients are made of [default: the one beside this program].
+    #[arg(long, value_name = "PATH")]
+    pub plexctl: Option<PathBuf>,
+    /// The server that the broken servers are made of [default: the mock-server beside this program].
+    #[arg(long, value_name = "PATH")]
+    pub mock_server: Option<PathBuf>,
+    /// Only subjects of this name, such as `client/*`; may be repeated.
+    #[arg(long = "subject", value_name = "GLOB")]
+    pub subjects: Vec<String>,
+    /// Only rules whose id matches this glob; may be repeated.
+    #[arg(long = "rule", value_name = "GLOB")]
+    pub rules: Vec<String>,
+    /// Judge every subject by every rule of its side: those it names fail, and no others.
+    #[arg(long)]
+    pub exact: bool,
+    /// Subjects from this folder instead of the ones compiled in.
+    #[arg(long, value_name = "DIR")]
+    pub from: Option<PathBuf>,
+    /// How many rules to judge at a time [default: the number of cores].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub jobs: Option<u16>,
+    /// Seconds after which a run of a subject is killed.
+    #[arg(long, value_name = "SECONDS", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
+    pub timeout: u32,
+    #[arg(long, value_enum, default_value_t)]
+    pub output: Output,
 }
 
 #[derive(Debug, Args)]

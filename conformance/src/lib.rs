@@ -4,6 +4,7 @@
 //! - `rule`: what a rule is; `rules`: the rules themselves; `catalogue`: all of them, sorted
 //! - `bench`: everything a rule may touch (subject, sandbox, referee, server, contract)
 //! - `target`: whom we judge; `subjects`: where our own binaries are found; `runner`: one rule or many against it; `verdict`: what came out
+//! - `saboteur`: subjects that are broken on purpose, so that every rule can be seen to fail
 //! - `fixture`: the shared data files, compiled in
 //! - `cli`, `commands`, `known`, `shard`, `report`, `exit`: the standalone runner; `tables`: the pages it generates
 //! - `judge`: the catalogue for the tests of other Rust projects
@@ -22,6 +23,7 @@ pub mod report;
 pub mod rule;
 mod rules;
 pub mod runner;
+pub mod saboteur;
 pub mod shard;
 pub mod subjects;
 pub mod tables;

@@ -11,6 +11,10 @@ use conformance::commands::{self, Trouble};
 use conformance::exit::Ending;
 
 fn main() -> ExitCode {
+    // Started under the name of a broken subject, this program is that subject.
+    if let Some(played) = conformance::saboteur::play() {
+        return played;
+    }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {

@@ -25,7 +25,7 @@ mod server;
 mod streams;
 mod subject;
 mod tap;
-mod tls;
+pub(crate) mod tls;
 pub mod token;
 mod workers;
 mod world;

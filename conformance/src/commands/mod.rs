@@ -6,6 +6,7 @@ mod fixtures;
 mod list;
 mod report;
 mod run;
+mod selfcheck;
 
 use std::fmt;
 use std::io::Write;
@@ -28,6 +29,7 @@ pub fn dispatch(
         Command::List(args) => list::list(&args, out),
         Command::Explain { rule, output } => list::explain(&rule, output, out),
         Command::Docs { check, dir } => docs::docs(&dir, check, out),
+        Command::Selfcheck(args) => selfcheck::selfcheck(&args, out),
         Command::Doctor(subjects) => doctor::doctor(&subjects, out),
         Command::Fixtures(Fixtures::Export { dir }) => fixtures::export(&dir, out),
         Command::Fixtures(Fixtures::Verify { dir }) => fixtures::verify(&dir, out),

@@ -1,0 +1,205 @@
+//! `selfcheck`: the broken subjects against the rules, and how many rules were seen to fail.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::env;
+use std::io::Write;
+use std::path::PathBuf;
+use std::thread;
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::Trouble;
+use crate::catalogue;
+use crate::cli::{Output, SelfcheckArgs};
+use crate::exit::Ending;
+use crate::rule::Rule;
+use crate::saboteur::selfcheck::{self, Announced, Finding, Programs, Said};
+use crate::saboteur::subject::{self, Subject};
+use crate::subjects::beside_us;
+use crate::target::Settings;
+
+pub(super) fn selfcheck(args: &SelfcheckArgs, out: &mut dyn Write) -> Result<Ending, Trouble> {
+    let rules = catalogue::all()?;
+    let subjects = chosen(args)?;
+    let (announced, empty) = selfcheck::announced(&subjects, &rules)?;
+    let wanted: BTreeSet<&str> = catalogue::matching(&rules, &args.rules)
+        .map_err(|error| Trouble::Usage(format!("--rule: {error}")))?
+        .into_iter()
+        .map(|rule| &*rule.id)
+        .collect();
+    let mut pairs = if args.exact {
+        selfcheck::whole_matrix(&announced, &rules)
+    } else {
+        selfcheck::spot_checks(&announced)
+    };
+    pairs.retain(|(_, rule)| wanted.contains(&*rules[*rule].id));
+    if pairs.is_empty() {
+        return Ok(Ending::NothingRan);
+    }
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    let jobs = args.jobs.map_or(cores, usize::from);
+    let settings =
+        Settings { timeout: Duration::from_secs(args.timeout.into()), ..Settings::default() };
+    let programs = programs(args)?;
+    let found = selfcheck::judge(&programs, &announced, &rules, &pairs, jobs, &settings, |_| {})?;
+    let summary = Summary::of(&found, &announced, &rules, &wanted, empty);
+    match args.output {
+        Output::Text => summary.text(&found, out)?,
+        Output::Json => summary.json(&found, out)?,
+    }
+    Ok(if summary.proven() { Ending::Conforms } else { Ending::DoesNotConform })
+}
+
+fn chosen(args: &SelfcheckArgs) -> Result<Vec<Subject>, Trouble> {
+    let mut subjects = match &args.from {
+        Some(dir) => subject::in_folder(dir)?,
+        None => subject::all()?,
+    };
+    if !args.subjects.is_empty() {
+        let mut set = globset::GlobSetBuilder::new();
+        for glob in &args.subjects {
+            let glob = globset::Glob::new(glob)
+                .map_err(|error| Trouble::Usage(format!("--subject: {error}")))?;
+            set.add(glob);
+        }
+        let set = set.build().map_err(|error| Trouble::Usage(error.to_string()))?;
+        subjects.retain(|subject| set.is_match(subject.id()));
+    }
+    Ok(subjects)
+}
+
+fn programs(args: &SelfcheckArgs) -> Result<Programs, Trouble> {
+    let found = |named: &Option<PathBuf>, name: &str| {
+        let path = named.clone().or_else(|| beside_us(name)).filter(|path| path.is_file());
+        match path {
+            Some(path) => Ok(std::path::absolute(path)?),
+            None => Err(Trouble::Harness(format!("there is no {name} to make broken ones of"))),
+        }
+    };
+    Ok(Programs {
+        player: env::current_exe()?,
+        plexctl: found(&args.plexctl, "plexctl")?,
+        mock_server: found(&args.mock_server, "mock-server")?,
+    })
+}
+
+/// What came out, rule by rule.
+struct Summary {
+    rules: usize,
+    proven: BTreeSet<String>,
+    uncovered: Vec<String>,
+    skipped: BTreeMap<String, String>,
+    empty: Vec<String>,
+    wrong: usize,
+}
+
+impl Summary {
+    fn of(
+        found: &[Finding],
+        announced: &[Announced<'_>],
+        rules: &[Rule],
+        wanted: &BTreeSet<&str>,
+        empty: Vec<String>,
+    ) -> Self {
+        let named: BTreeSet<&str> = announced
+            .iter()
+            .flat_map(|one| one.rules.iter().map(|rule| &*rules[*rule].id))
+            .collect();
+        let announced_pairs: BTreeSet<(String, &str)> = announced
+            .iter()
+            .flat_map(|one| one.rules.iter().map(|rule| (one.subject.id(), &*rules[*rule].id)))
+            .collect();
+        let mut proven = BTreeSet::new();
+        let mut skipped = BTreeMap::new();
+        let mut wrong = 0;
+        for finding in found {
+            let announced =
+                announced_pairs.contains(&(finding.subject.clone(), finding.rule.as_str()));
+            match &finding.said {
+                Said::Noticed if announced => {
+                    proven.insert(finding.rule.clone());
+                }
+                Said::Noticed => {}
+                Said::Skipped(need) => {
+                    skipped.insert(finding.rule.clone(), need.clone());
+                }
+                _ => wrong += 1,
+            }
+        }
+        skipped.retain(|rule, _| !proven.contains(rule));
+        let uncovered =
+            wanted.iter().filter(|id| !named.contains(**id)).map(|id| (*id).to_owned()).collect();
+        Self { rules: wanted.len(), proven, uncovered, skipped, empty, wrong }
+    }
+
+    /// Nothing is amiss; a rule that cannot be judged on this machine is shown, and no fault.
+    fn proven(&self) -> bool {
+        self.wrong == 0 && self.uncovered.is_empty() && self.empty.is_empty()
+    }
+
+    fn text(&self, found: &[Finding], out: &mut dyn Write) -> std::io::Result<()> {
+        for finding in found {
+            let Finding { subject, rule, said } = finding;
+            match said {
+                Said::Noticed | Said::Skipped(_) => {}
+                Said::Silent => writeln!(out, "SILENT  {subject}: {rule} passes")?,
+                Said::Void => writeln!(out, "VOID    {subject}: the defect did not act under {rule}")?,
+                Said::Broken(why) => writeln!(out, "BROKEN  {subject}: {rule}: {why}")?,
+                Said::Disturbed(why) => {
+                    writeln!(out, "DISTURBED {subject}: {rule}: {}", bounded(why))?;
+                }
+                Said::Unannounced(why) => {
+                    writeln!(out, "MORE    {subject}: {rule} fails, too: {}", bounded(why))?;
+                }
+            }
+        }
+        for text in &self.empty {
+            writeln!(out, "EMPTY   {text} names no rule")?;
+        }
+        for rule in &self.uncovered {
+            writeln!(out, "UNSEEN  {rule}: no subject names it")?;
+        }
+        for (rule, need) in &self.skipped {
+            writeln!(out, "skipped {rule}: needs {need}")?;
+        }
+        let subjects: BTreeSet<&str> = found.iter().map(|finding| &*finding.subject).collect();
+        writeln!(out, "{} subjects, {} judgements", subjects.len(), found.len())?;
+        writeln!(out, "{} of {} rules proven able to fail", self.proven.len(), self.rules)
+    }
+
+    fn json(&self, found: &[Finding], out: &mut dyn Write) -> std::io::Result<()> {
+        let findings: Vec<_> = found
+            .iter()
+            .map(|finding| {
+                let (word, why) = match &finding.said {
+                    Said::Noticed => ("noticed", None),
+                    Said::Silent => ("silent", None),
+                    Said::Void => ("void", None),
+                    Said::Skipped(need) => ("skipped", Some(need)),
+                    Said::Broken(why) => ("broken", Some(why)),
+                    Said::Unannounced(why) => ("more", Some(why)),
+                    Said::Disturbed(why) => ("disturbed", Some(why)),
+                };
+                json!({"subject": finding.subject, "rule": finding.rule, "said": word, "why": why})
+            })
+            .collect();
+        let document = json!({
+            "rules": self.rules,
+            "proven": self.proven,
+            "uncovered": self.uncovered,
+            "skipped": self.skipped,
+            "empty": self.empty,
+            "findings": findings,
+        });
+        writeln!(out, "{document:#}")
+    }
+}
+
+fn bounded(text: &str) -> String {
+    let line = text.replace('\n', " ");
+    match line.char_indices().nth(200) {
+        Some((at, _)) => format!("{}...", &line[..at]),
+        None => line,
+    }
+}

@@ -1,0 +1,436 @@
+//! A plexctl with one defect: the honest one, started otherwise, or looked after from outside.
+
+use std::collections::BTreeMap;
+use std::env;
+use std::ffi::{OsStr, OsString};
+use std::fs;
+use std::io::{self, BufRead, Write};
+use std::net::TcpStream;
+use std::path::PathBuf;
+use std::process::{Command, ExitCode};
+
+use url::Url;
+
+use super::edit::apply;
+use super::files;
+use super::relay::{Relay, Upstream};
+use super::stand::Stand;
+use super::subject::{Defect, End, Environment, Secret, Stream, When, Which, Words};
+use super::supervise::{self, Ended, Signals};
+use crate::bench::{Headers, Request};
+
+/// One run of the broken client.
+pub(super) fn play(stand: &Stand) -> ExitCode {
+    let args: Vec<OsString> = env::args_os().skip(1).collect();
+    let mut command = Command::new(&stand.honest);
+    if !stand.subject.when.before(&args) {
+        command.args(&args);
+        return supervise::become_it(command);
+    }
+    let mut signals = Signals::Forwarded;
+    match &stand.subject.defect {
+        Defect::Args(words) => {
+            let changed = words.change(&args);
+            if changed != args {
+                stand.act();
+            }
+            command.args(changed);
+            return supervise::become_it(command);
+        }
+        Defect::Env(environment) => {
+            if change_environment(&mut command, environment) {
+                stand.act();
+            }
+            command.args(&args);
+            return supervise::become_it(command);
+        }
+        Defect::Signal { with } => {
+            signals = with.map_or(Signals::Swallowed, Signals::EndsWith);
+        }
+        Defect::Ask { method, path } if stand.subject.when.exit.is_empty() => {
+            ask(stand, &args, method, path);
+            command.args(&args);
+            return supervise::become_it(command);
+        }
+        Defect::Ends(End::Prompt) => {
+            stand.act();
+            let mut line = String::new();
+            let _ = io::stdin().lock().read_line(&mut line);
+            command.args(&args);
+            return supervise::become_it(command);
+        }
+        _ => {}
+    }
+    looked_after(stand, command, &args, signals).unwrap_or_else(|_| ExitCode::from(125))
+}
+
+/// Runs it to the end and applies what is done afterwards.
+fn looked_after(
+    stand: &Stand,
+    mut command: Command,
+    args: &[OsString],
+    signals: Signals,
+) -> io::Result<ExitCode> {
+    let defect = &stand.subject.defect;
+    let mut args = args.to_vec();
+    let relay = match defect {
+        Defect::Traffic(traffic) => relayed(stand, &mut command, &mut args, Some(traffic))?,
+        Defect::Leak { what: Secret::SessionToken, .. } => {
+            relayed(stand, &mut command, &mut args, None)?
+        }
+        _ => None,
+    };
+    if let Defect::Ssh(_) = defect {
+        super::ssh::put_in_front(stand, &mut command);
+    }
+    let when = &stand.subject.when;
+    let mut capture_out = false;
+    let mut capture_err = !when.stderr_has.is_empty() || !when.stderr_lacks.is_empty();
+    match defect {
+        Defect::Stream(stream) => {
+            capture_out = stream.which == Which::Stdout;
+            capture_err |= stream.which == Which::Stderr;
+        }
+        Defect::File(defect) => capture_out = files::before(stand, defect, &mut args),
+        _ => {}
+    }
+    command.args(&args);
+    command.stdout(supervise::captured(capture_out)).stderr(supervise::captured(capture_err));
+    let mark = stand.marker();
+    let child = supervise::start(&mut command, signals, move || mark.act())?;
+    // Whoever looks at the waiting process looks at us; the honest one has done it for itself.
+    if matches!(defect, Defect::Ends(End::Dumpable)) {
+        stand.act();
+    } else {
+        supervise::leave_no_core();
+    }
+    let ended = supervise::wait(child)?;
+    let token = relay.as_ref().and_then(|relay| relay.token());
+    afterwards(stand, &args, &ended, capture_out, capture_err, token)
+}
+
+fn afterwards(
+    stand: &Stand,
+    args: &[OsString],
+    ended: &Ended,
+    capture_out: bool,
+    capture_err: bool,
+    token: Option<String>,
+) -> io::Result<ExitCode> {
+    let applies = stand.subject.when.after(ended);
+    let defect = &stand.subject.defect;
+    let (mut stdout, mut stderr) = (ended.stdout.clone(), ended.stderr.clone());
+    let mut code = None;
+    if applies {
+        match defect {
+            Defect::Exit { to } if ended.status.code() != Some(*to) => {
+                stand.act();
+                code = Some(*to);
+            }
+            Defect::Ask { method, path } => ask(stand, args, method, path),
+            Defect::Stream(stream) => change_streams(stand, stream, &mut stdout, &mut stderr),
+            Defect::Leak { what, to } => {
+                let secret = match what {
+                    Secret::SessionToken => token,
+                    Secret::Credential => credential(args),
+                };
+                if let Some(secret) = secret {
+                    stand.act();
+                    leak(&secret, to, &mut stdout, &mut stderr)?;
+                }
+            }
+            Defect::File(defect) => {
+                if let Some(instead) = files::after(stand, defect, args, ended) {
+                    code = Some(instead);
+                }
+                if files::keeps_stdout(defect) {
+                    stdout.clear();
+                }
+            }
+            _ => {}
+        }
+    }
+    // A stream that cannot be written is the caller's affair, as it would be for the honest one.
+    if capture_out || !stdout.is_empty() {
+        let _ = io::stdout().write_all(&stdout).and_then(|()| io::stdout().flush());
+    }
+    if capture_err || !stderr.is_empty() {
+        let _ = io::stderr().write_all(&stderr);
+    }
+    if applies && let Defect::Ends(end) = defect {
+        stand.act();
+        match end {
+            End::Hang => loop {
+                std::thread::park();
+            },
+            End::Panic => {
+                let _ = io::stderr().write_all(
+                    b"thread 'main' panicked at src/main.rs:1:1:\nnote: run with `RUST_BACKTRACE=1`\n",
+                );
+                return Ok(ExitCode::from(101));
+            }
+            End::Abort => {
+                let _ = signal_hook::low_level::emulate_default_handler(signal_hook::consts::SIGABRT);
+            }
+            End::Prompt | End::Dumpable => {}
+        }
+    }
+    Ok(match code {
+        Some(code) => ExitCode::from(u8::try_from(code).unwrap_or(1)),
+        None => supervise::end_like(ended.status),
+    })
+}
+
+fn change_streams(stand: &Stand, stream: &Stream, stdout: &mut Vec<u8>, stderr: &mut Vec<u8>) {
+    let held = match stream.which {
+        Which::Stdout => std::mem::take(stdout),
+        Which::Stderr => std::mem::take(stderr),
+    };
+    let changed = stream.change(&held);
+    if changed != held || (stream.swap && !held.is_empty()) {
+        stand.act();
+    }
+    let to_stdout = (stream.which == Which::Stdout) != stream.swap;
+    if to_stdout { stdout } else { stderr }.extend(changed);
+}
+
+impl Stream {
+    pub(super) fn change(&self, held: &[u8]) -> Vec<u8> {
+        if self.swallow {
+            return Vec::new();
+        }
+        let mut text = String::from_utf8_lossy(held).into_owned();
+        if !self.json.is_empty()
+            && let Ok(mut document) = serde_json::from_str(&text)
+            && apply(&self.json, &mut document)
+        {
+            text = format!("{document}\n");
+        }
+        for (from, to) in &self.replace {
+            text = text.replace(from, to);
+        }
+        if !self.drop_lines.is_empty() {
+            let kept = |line: &&str| !self.drop_lines.iter().any(|start| line.starts_with(start));
+            text = text.split_inclusive('\n').filter(kept).collect();
+        }
+        format!("{}{text}{}", self.prepend, self.append).into_bytes()
+    }
+}
+
+/// Shows a secret on a stream, or leaves it in a file whose name may begin with `$HOME` or `$TMPDIR`.
+fn leak(secret: &str, to: &str, stdout: &mut Vec<u8>, stderr: &mut Vec<u8>) -> io::Result<()> {
+    match to {
+        "stdout" => stdout.extend(format!("{secret}\n").bytes()),
+        "stderr" => stderr.extend(format!("{secret}\n").bytes()),
+        path => {
+            let mut path = path.to_owned();
+            for name in ["HOME", "TMPDIR", "XDG_STATE_HOME"] {
+                path = path.replace(&format!("${name}"), &env::var(name).unwrap_or_default());
+            }
+            if let Some(parent) = PathBuf::from(&path).parent() {
+                fs::create_dir_all(parent)?;
+            }
+            fs::write(path, secret)?;
+        }
+    }
+    Ok(())
+}
+
+/// The operator's credential, by the flag or the variable.
+fn credential(args: &[OsString]) -> Option<String> {
+    let text = match value_of(args, "--token-file") {
+        Some(path) => fs::read_to_string(path).ok()?,
+        None => env::var("PLEXSPHERE_TOKEN").ok()?,
+    };
+    let text = text.trim().to_owned();
+    (!text.is_empty()).then_some(text)
+}
+
+/// The value of a flag, in either spelling.
+pub(super) fn value_of(args: &[OsString], flag: &str) -> Option<OsString> {
+    let joined = format!("{flag}=");
+    args.iter().enumerate().find_map(|(at, arg)| {
+        if arg == flag {
+            return args.get(at + 1).cloned();
+        }
+        arg.to_str()?.strip_prefix(&joined).map(OsString::from)
+    })
+}
+
+/// Puts a relay between the client and the server it was told of, where it was told of one.
+fn relayed(
+    stand: &Stand,
+    command: &mut Command,
+    args: &mut [OsString],
+    traffic: Option<&super::subject::Traffic>,
+) -> io::Result<Option<Relay>> {
+    let told = value_of(args, "--server");
+    let Some(url) = told.clone().or_else(|| env::var_os("PLEXSPHERE_URL")) else { return Ok(None) };
+    // A parser would mend what the client is to refuse.
+    if url.to_string_lossy().chars().any(|c| c.is_control() || c == ' ') {
+        return Ok(None);
+    }
+    let Some(url) = url.to_str().and_then(|url| Url::parse(url).ok()) else { return Ok(None) };
+    if !can_stand_between(&url, args) {
+        return Ok(None);
+    }
+    let wants_tls = traffic.is_some_and(|traffic| traffic.https);
+    if url.scheme() != "http" && !(url.scheme() == "https" && wants_tls) {
+        return Ok(None);
+    }
+    let Some(host) = url.host_str() else { return Ok(None) };
+    let host = host.trim_matches(['[', ']']).to_owned();
+    let upstream = Upstream {
+        authority: match url.port() {
+            Some(port) => format!("{}:{port}", url.host_str().unwrap_or_default()),
+            None => url.host_str().unwrap_or_default().to_owned(),
+        },
+        host,
+        port: url.port_or_known_default().unwrap_or(80),
+        tls: url.scheme() == "https",
+    };
+    let relay = Relay::start(upstream, traffic.cloned(), stand.marker())?;
+    let path = url.path().trim_end_matches('/');
+    let near = format!("http://127.0.0.1:{}{path}", relay.port);
+    if told.is_none() {
+        command.env("PLEXSPHERE_URL", near);
+        return Ok(Some(relay));
+    }
+    for at in 0..args.len() {
+        if args[at] == "--server" && at + 1 < args.len() {
+            args[at + 1] = near.clone().into();
+        } else if args[at].to_str().is_some_and(|arg| arg.starts_with("--server=")) {
+            args[at] = format!("--server={near}").into();
+        }
+    }
+    Ok(Some(relay))
+}
+
+/// Whether the client would take our address for the one it was told: a plain address of this
+/// machine, and a credential that is not tied to it.
+fn can_stand_between(url: &Url, args: &[OsString]) -> bool {
+    let host = url.host_str().unwrap_or_default();
+    let here = ["localhost", "127.0.0.1", "[::1]"].contains(&host);
+    let plain = url.query().is_none()
+        && url.fragment().is_none()
+        && url.username().is_empty()
+        && url.password().is_none();
+    let own = value_of(args, "--token-file").is_some()
+        || env::var_os("PLEXSPHERE_TOKEN").is_some_and(|token| !token.is_empty());
+    here && plain && own
+}
+
+/// A request nobody asked for, sent before anything was looked at.
+fn ask(stand: &Stand, args: &[OsString], method: &str, path: &str) {
+    let Some(url) = value_of(args, "--server").or_else(|| env::var_os("PLEXSPHERE_URL")) else {
+        return;
+    };
+    let Some(url) = url.to_str().and_then(|url| Url::parse(url).ok()) else { return };
+    let (Some(host), Some(port), "http") =
+        (url.host_str(), url.port_or_known_default(), url.scheme())
+    else {
+        return;
+    };
+    let Ok(mut socket) = TcpStream::connect((host.trim_matches(['[', ']']), port)) else { return };
+    let mut headers = Headers::default();
+    headers.push("host", format!("{host}:{port}"));
+    headers.push("connection", "close");
+    let path = format!("{}{path}", url.path().trim_end_matches('/'));
+    let request = Request { method: method.to_owned(), path, headers, body: Vec::new() };
+    if request.write_to(&mut socket).is_ok() {
+        stand.act();
+        let mut answer = Vec::new();
+        let _ = socket.set_read_timeout(Some(std::time::Duration::from_secs(2)));
+        let _ = io::Read::read_to_end(&mut socket, &mut answer);
+    }
+}
+
+/// Applies the change and says whether there is any.
+pub(super) fn change_environment(command: &mut Command, environment: &Environment) -> bool {
+    let mut changed = false;
+    for (key, value) in &environment.set {
+        changed |= env::var_os(key).is_none_or(|held| held != OsStr::new(value));
+        command.env(key, value);
+    }
+    for (key, from) in &environment.copy {
+        if let Some(value) = env::var_os(from) {
+            changed = true;
+            command.env(key, value);
+        }
+    }
+    for key in &environment.remove {
+        changed |= env::var_os(key).is_some();
+        command.env_remove(key);
+    }
+    changed
+}
+
+impl Words {
+    pub(super) fn change(&self, args: &[OsString]) -> Vec<OsString> {
+        let mut changed = Vec::new();
+        let mut words = args.iter().peekable();
+        let mut last = BTreeMap::new();
+        while let Some(word) = words.next() {
+            let text = word.to_string_lossy();
+            let (name, joined) = match text.split_once('=') {
+                Some((name, value)) if name.starts_with("--") => (name.to_owned(), Some(value.to_owned())),
+                _ => (text.clone().into_owned(), None),
+            };
+            if self.drop.iter().any(|drop| *drop == text) {
+                continue;
+            }
+            if self.remove.contains(&name) {
+                if joined.is_none() {
+                    words.next();
+                }
+                continue;
+            }
+            if let Some(value) = self.set.get(&name) {
+                if joined.is_none() {
+                    words.next();
+                }
+                changed.extend([OsString::from(name), OsString::from(value)]);
+                continue;
+            }
+            if self.last_of.as_ref() == Some(&name) {
+                let value = joined.map(OsString::from).or_else(|| words.next().cloned());
+                last.insert(name, value);
+                continue;
+            }
+            let mut replaced = text.clone().into_owned();
+            for (from, to) in &self.replace {
+                replaced = replaced.replace(from, to);
+            }
+            changed.push(if replaced == text { word.clone() } else { replaced.into() });
+        }
+        for (name, value) in last {
+            changed.push(name.into());
+            changed.extend(value);
+        }
+        changed.extend(self.append.iter().map(OsString::from));
+        changed
+    }
+}
+
+impl When {
+    /// What can be known before the honest program has run.
+    pub(super) fn before(&self, args: &[OsString]) -> bool {
+        let texts: Vec<String> =
+            args.iter().map(|arg| arg.to_string_lossy().into_owned()).collect();
+        let any = |text: &String| texts.iter().any(|arg| arg.contains(text.as_str()));
+        (self.command.is_empty() || texts.iter().any(|arg| self.command.contains(arg)))
+            && self.args_have.iter().all(any)
+            && !self.args_lack.iter().any(any)
+            && self.env_has.iter().all(|name| env::var_os(name).is_some())
+    }
+
+    /// What can be known only afterwards.
+    pub(super) fn after(&self, ended: &Ended) -> bool {
+        let said = String::from_utf8_lossy(&ended.stderr);
+        let code_fits =
+            self.exit.is_empty() || ended.status.code().is_some_and(|code| self.exit.contains(&code));
+        code_fits
+            && (self.stderr_has.is_empty() || self.stderr_has.iter().any(|text| said.contains(text)))
+            && !self.stderr_lacks.iter().any(|text| said.contains(text))
+    }
+}

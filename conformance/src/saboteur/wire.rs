@@ -1,0 +1,476 @@
+//! Bytes that are HTTP messages most of the time: requests read as they pass, answers held back
+//! where somebody wants to change them, everything else handed on untouched.
+
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, TcpStream};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, ServerConnection, SignatureScheme, StreamOwned};
+
+use super::relay::{After, Before, Shared, Upstream, some};
+use crate::bench::{Headers, Request, Response, Wire};
+
+/// A request of which the head is there, and perhaps not the whole body.
+#[derive(Debug, Default)]
+pub(super) struct Inbound {
+    head: Option<Request>,
+}
+
+impl Inbound {
+    /// What was begun, for an answer that does not wait for its end.
+    pub(super) fn begun(&self) -> Option<Request> {
+        self.head.clone()
+    }
+}
+
+/// More than this is not held for anybody.
+const HELD_LIMIT: usize = 1024 * 1024;
+
+/// How long the rest of a head may take.
+const PAUSE: Duration = Duration::from_millis(30);
+
+/// Hands bytes on until the stream ends; an error is one that broke off.
+pub(super) fn copy(mut from: &TcpStream, mut to: &TcpStream) -> io::Result<()> {
+    io::copy(&mut from, &mut to)?;
+    to.shutdown(Shutdown::Write)
+}
+
+/// Reads requests from the client. With `held` each is handed over whole, with its bytes;
+/// otherwise its bytes go on at once, and it is handed over without them.
+pub(super) fn requests(
+    client: &TcpStream,
+    upstream: &TcpStream,
+    held: bool,
+    naming: Option<(&str, &str)>,
+    latest: &Mutex<Inbound>,
+    mut each: impl FnMut(Request, &[u8]) -> io::Result<()>,
+) {
+    let mut pending = Vec::new();
+    let mut readable = true;
+    loop {
+        let before = pending.len();
+        let ended = !matches!(some(client, &mut pending), Ok(1..));
+        if let Some((ours, theirs)) = naming {
+            renamed(&mut pending, before, ours.as_bytes(), theirs.as_bytes());
+        }
+        let along = (!held || !readable).then(|| pending[before..].to_vec());
+        while readable {
+            match whole_request(&pending) {
+                Parsed::Whole(request, length) => {
+                    latest.lock().unwrap_or_else(PoisonError::into_inner).head = None;
+                    let rest = pending.split_off(length);
+                    let bytes = std::mem::replace(&mut pending, rest);
+                    if each(request, if held { &bytes } else { &[] }).is_err() {
+                        return;
+                    }
+                }
+                Parsed::Begun(request) => {
+                    latest.lock().unwrap_or_else(PoisonError::into_inner).head = Some(request);
+                    break;
+                }
+                Parsed::Nothing if pending.len() < HELD_LIMIT => break,
+                Parsed::Nothing | Parsed::Noise => {
+                    readable = false;
+                    if held && (&*upstream).write_all(&pending).is_err() {
+                        return;
+                    }
+                }
+            }
+        }
+        // Only now: an answer must not be there before its request is known.
+        if along.is_some_and(|bytes| (&*upstream).write_all(&bytes).is_err()) {
+            return;
+        }
+        if !readable {
+            pending.clear();
+        }
+        if ended {
+            if held && readable {
+                let _ = (&*upstream).write_all(&pending);
+            }
+            return;
+        }
+    }
+}
+
+/// Puts the server's name in the place of ours: the client was told ours, and must not be blamed.
+fn renamed(bytes: &mut Vec<u8>, from: usize, ours: &[u8], theirs: &[u8]) {
+    let found = bytes[from..].windows(ours.len()).position(|window| window == ours);
+    if let Some(at) = found {
+        bytes.splice(from + at..from + at + ours.len(), theirs.iter().copied());
+    }
+}
+
+enum Parsed {
+    Whole(Request, usize),
+    Begun(Request),
+    Nothing,
+    Noise,
+}
+
+fn whole_request(bytes: &[u8]) -> Parsed {
+    let mut fields = [httparse::EMPTY_HEADER; 128];
+    let mut parsed = httparse::Request::new(&mut fields);
+    let head = match parsed.parse(bytes) {
+        Ok(httparse::Status::Complete(length)) => length,
+        Ok(httparse::Status::Partial) => return Parsed::Nothing,
+        Err(_) => return Parsed::Noise,
+    };
+    let headers = owned(parsed.headers);
+    let mut request = Request {
+        method: parsed.method.unwrap_or_default().to_owned(),
+        path: parsed.path.unwrap_or_default().to_owned(),
+        headers,
+        body: Vec::new(),
+    };
+    match body(&request.headers, &bytes[head..], Vec::new()) {
+        Body::Whole(body, length) => {
+            request.body = body;
+            Parsed::Whole(request, head + length)
+        }
+        Body::Part => {
+            request.body = bytes[head..].to_vec();
+            Parsed::Begun(request)
+        }
+        Body::UntilTheEnd => Parsed::Whole(request, head),
+        Body::Noise => Parsed::Noise,
+    }
+}
+
+enum Body {
+    Whole(Vec<u8>, usize),
+    Part,
+    UntilTheEnd,
+    Noise,
+}
+
+/// The body at the beginning of these bytes, and how many of them it takes.
+fn body(headers: &Headers, bytes: &[u8], mut whole: Vec<u8>) -> Body {
+    if headers.all("transfer-encoding").any(|value| value.to_lowercase().contains("chunked")) {
+        let mut at = 0;
+        loop {
+            let Ok(status) = httparse::parse_chunk_size(&bytes[at..]) else { return Body::Noise };
+            let httparse::Status::Complete((line, size)) = status else { return Body::Part };
+            let Ok(size) = usize::try_from(size) else { return Body::Noise };
+            at += line;
+            if size == 0 {
+                let Some(end) = bytes[at..].windows(2).position(|two| two == b"\r\n") else {
+                    return Body::Part;
+                };
+                return Body::Whole(whole, at + end + 2);
+            }
+            let Some(end) = at.checked_add(size).and_then(|end| end.checked_add(2)) else { return Body::Noise };
+            if bytes.len() < end {
+                return Body::Part;
+            }
+            whole.extend_from_slice(&bytes[at..at + size]);
+            at = end;
+        }
+    }
+    match headers.get("content-length") {
+        None => Body::UntilTheEnd,
+        Some(text) => match text.trim().parse::<usize>() {
+            Ok(length) if bytes.len() >= length => Body::Whole(bytes[..length].to_vec(), length),
+            Ok(_) => Body::Part,
+            Err(_) => Body::Noise,
+        },
+    }
+}
+
+fn owned(fields: &[httparse::Header<'_>]) -> Headers {
+    let pair = |field: &httparse::Header<'_>| {
+        (field.name.to_owned(), String::from_utf8_lossy(field.value).into_owned())
+    };
+    Headers(fields.iter().map(pair).collect())
+}
+
+/// Reads answers from the server and hands them on; those that somebody `wants` are held until
+/// they are whole and go through `change`. An error is a connection that broke off.
+pub(super) fn answers(
+    upstream: &TcpStream,
+    client: &TcpStream,
+    mut next: impl FnMut() -> Option<Request>,
+    mut wants: impl FnMut(&Request, &Response) -> bool,
+    mut change: impl FnMut(&Request, &mut Response) -> After,
+) -> io::Result<()> {
+    let mut pending = Vec::new();
+    loop {
+        // A head, or whatever else comes.
+        let (mut response, head) = loop {
+            match head_of(&pending) {
+                Ok(Some(found)) => break found,
+                Ok(None) if pending.len() < HELD_LIMIT => {}
+                _ => return rest(upstream, client, &pending),
+            }
+            // A head that was begun and does not go on is passed on as far as it came.
+            let patience = (!pending.is_empty()).then_some(PAUSE);
+            upstream.set_read_timeout(patience)?;
+            match some(upstream, &mut pending) {
+                Ok(0) => return (&*client).write_all(&pending),
+                Ok(_) => {}
+                Err(error) if patience.is_some() && paused(&error) => {
+                    upstream.set_read_timeout(None)?;
+                    return rest(upstream, client, &pending);
+                }
+                Err(error) => {
+                    let _ = (&*client).write_all(&pending);
+                    return Err(error);
+                }
+            }
+        };
+        upstream.set_read_timeout(None)?;
+        let interim = (100..200).contains(&response.status);
+        let request = if interim { None } else { next() };
+        let Some(request) = request.filter(|request| wants(request, &response)) else {
+            if interim {
+                (&*client).write_all(&pending[..head])?;
+                pending.drain(..head);
+                continue;
+            }
+            // Not ours to change: what is left of this connection passes as it is, unless its end
+            // can be told.
+            match untouched(upstream, client, &mut pending, head, &response)? {
+                true => continue,
+                false => return Ok(()),
+            }
+        };
+        let bodiless = request.method == "HEAD" || matches!(response.status, 204 | 304);
+        let length = loop {
+            if bodiless {
+                break Some(head);
+            }
+            match body(&response.headers, &pending[head..], Vec::new()) {
+                Body::Whole(whole, length) => {
+                    response.body = whole;
+                    break Some(head + length);
+                }
+                Body::Noise => return rest(upstream, client, &pending),
+                Body::Part | Body::UntilTheEnd if pending.len() >= HELD_LIMIT => {
+                    return rest(upstream, client, &pending);
+                }
+                Body::Part | Body::UntilTheEnd => {}
+            }
+            match some(upstream, &mut pending) {
+                Ok(0) if response.headers.get("content-length").is_none() && response.headers.get("transfer-encoding").is_none() => {
+                    response.body = pending[head..].to_vec();
+                    break None;
+                }
+                Ok(0) => return (&*client).write_all(&pending),
+                Ok(_) => {}
+                Err(error) => {
+                    let _ = (&*client).write_all(&pending);
+                    return Err(error);
+                }
+            }
+        };
+        match change(&request, &mut response) {
+            After::Unchanged => {
+                let end = length.unwrap_or(pending.len());
+                (&*client).write_all(&pending[..end])?;
+            }
+            After::Changed => response.write_to(&mut &*client)?,
+            After::Over => return Ok(()),
+            After::Last => return response.write_to(&mut &*client),
+        }
+        match length {
+            Some(length) => drop(pending.drain(..length)),
+            None => return Ok(()),
+        }
+    }
+}
+
+fn paused(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
+}
+
+/// Passes one answer on as it comes; false when the connection ended with it.
+fn untouched(
+    upstream: &TcpStream,
+    client: &TcpStream,
+    pending: &mut Vec<u8>,
+    head: usize,
+    response: &Response,
+) -> io::Result<bool> {
+    let length = response.headers.get("content-length").and_then(|text| text.parse::<usize>().ok());
+    let bodiless = matches!(response.status, 204 | 304);
+    let Some(length) = length.or(bodiless.then_some(0)) else {
+        return rest(upstream, client, pending).map(|()| false);
+    };
+    let Some(end) = head.checked_add(length) else {
+        return rest(upstream, client, pending).map(|()| false);
+    };
+    let mut left = end;
+    loop {
+        let now = left.min(pending.len());
+        (&*client).write_all(&pending[..now])?;
+        pending.drain(..now);
+        left -= now;
+        // An answer to HEAD declares a length that never comes; then the next head is what follows,
+        // and passing bytes on as they are is right all the same.
+        if left == 0 {
+            return Ok(true);
+        }
+        if some(upstream, pending)? == 0 {
+            return Ok(false);
+        }
+    }
+}
+
+/// Whether a connection says something that is no honest request. Looks without taking, so that
+/// whoever comes next still finds everything.
+pub(super) fn is_odd(client: &TcpStream) -> bool {
+    let mut bytes = vec![0_u8; HELD_LIMIT];
+    let deadline = Instant::now() + Duration::from_secs(2);
+    let mut before = 0;
+    loop {
+        let Ok(seen) = client.peek(&mut bytes) else { return true };
+        // A peek tells nothing of the end of a stream that has bytes left; a pause does.
+        let paused = seen == before;
+        match whole_request(&bytes[..seen]) {
+            Parsed::Whole(request, _) => {
+                let lengths = request.headers.all("content-length").count();
+                let header = request.headers.0.iter().any(|(_, value)| value.len() > 16 * 1024);
+                return lengths > 1 || header || request.path.len() > 8192 || request.method.len() > 16;
+            }
+            Parsed::Noise => return true,
+            Parsed::Begun(_) | Parsed::Nothing if seen == 0 || Instant::now() > deadline => return true,
+            Parsed::Begun(_) | Parsed::Nothing => {}
+        }
+        before = seen;
+        if paused {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+}
+
+/// Everything from here on, unread.
+fn rest(mut upstream: &TcpStream, mut client: &TcpStream, pending: &[u8]) -> io::Result<()> {
+    client.write_all(pending)?;
+    let mut chunk = [0_u8; 16 * 1024];
+    loop {
+        let read = upstream.read(&mut chunk)?;
+        if read == 0 {
+            return Ok(());
+        }
+        client.write_all(&chunk[..read])?;
+    }
+}
+
+/// The head of an answer, and how many bytes it takes.
+fn head_of(bytes: &[u8]) -> Result<Option<(Response, usize)>, httparse::Error> {
+    let mut fields = [httparse::EMPTY_HEADER; 128];
+    let mut parsed = httparse::Response::new(&mut fields);
+    match parsed.parse(bytes)? {
+        httparse::Status::Partial => Ok(None),
+        httparse::Status::Complete(length) => {
+            let status = parsed.code.unwrap_or_default();
+            Ok(Some((Response { status, headers: owned(parsed.headers), body: Vec::new() }, length)))
+        }
+    }
+}
+
+/// One exchange after the other, each asked on a connection of its own.
+pub(super) fn in_turn(shared: &Shared, client: impl Read + Write) {
+    let mut client = Wire::new(client);
+    while let Ok(Some(mut request)) = client.read_request_head() {
+        if client.read_request_body(&mut request).is_err() {
+            return;
+        }
+        let response = match shared.before(&mut request) {
+            Before::Answered(response) => response,
+            Before::Over | Before::Never => return,
+            Before::Unchanged | Before::Changed => {
+                let Ok(mut response) = shared.ask(&request) else { return };
+                response.headers.remove("connection");
+                if shared.answered(&request, &mut response) == After::Over {
+                    return;
+                }
+                response
+            }
+        };
+        let last = request.headers.get("connection").is_some_and(|value| value.eq_ignore_ascii_case("close"));
+        if response.write_to(&mut client.stream).is_err() || last {
+            return;
+        }
+    }
+}
+
+pub(super) fn in_turn_over_tls(shared: &Shared, client: TcpStream, config: &Arc<rustls::ServerConfig>) {
+    let Ok(session) = ServerConnection::new(Arc::clone(config)) else { return };
+    let mut stream = StreamOwned::new(session, client);
+    in_turn(shared, &mut stream);
+    stream.conn.send_close_notify();
+    let _ = stream.flush();
+}
+
+/// Asks and hears one answer, over TLS where the server speaks it, whoever it says it is.
+pub(super) fn exchange(
+    socket: TcpStream,
+    upstream: &Upstream,
+    request: &Request,
+) -> io::Result<Response> {
+    socket.set_read_timeout(Some(Duration::from_secs(60)))?;
+    let mut request = request.clone();
+    request.headers.remove("host");
+    request.headers.0.insert(0, ("host".into(), upstream.authority.clone()));
+    if !upstream.tls {
+        let mut wire = Wire::new(socket);
+        request.write_to(&mut wire.stream)?;
+        return wire.read_response(&request.method);
+    }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let schemes = provider.signature_verification_algorithms.supported_schemes();
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(io::Error::other)?
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(Anyone(schemes)))
+        .with_no_client_auth();
+    let name = ServerName::try_from(upstream.host.clone()).map_err(io::Error::other)?;
+    let session = ClientConnection::new(Arc::new(config), name).map_err(io::Error::other)?;
+    let mut wire = Wire::new(StreamOwned::new(session, socket));
+    request.write_to(&mut wire.stream)?;
+    wire.read_response(&request.method)
+}
+
+/// Takes every certificate: the defect itself, of a client that looks at none.
+#[derive(Debug)]
+struct Anyone(Vec<SignatureScheme>);
+
+impl ServerCertVerifier for Anyone {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        Ok(HandshakeSignatureValid::assertion())
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        Ok(HandshakeSignatureValid::assertion())
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.clone()
+    }
+}
