@@ -197,6 +197,9 @@ pub struct SelfcheckArgs {
     /// Judge every subject by every rule of its side: those it names fail, and no others.
     #[arg(long)]
     pub exact: bool,
+    /// A rule that no subject names is a failure, too.
+    #[arg(long)]
+    pub complete: bool,
     /// Subjects from this folder instead of the ones compiled in.
     #[arg(long, value_name = "DIR")]
     pub from: Option<PathBuf>,

@@ -105,7 +105,7 @@ fn looked_after(
         supervise::leave_no_core();
     }
     let ended = supervise::wait(child)?;
-    let token = relay.as_ref().and_then(|relay| relay.token());
+    let token = relay.as_ref().and_then(Relay::token);
     afterwards(stand, &args, &ended, capture_out, capture_err, token)
 }
 
@@ -170,7 +170,8 @@ fn afterwards(
                 return Ok(ExitCode::from(101));
             }
             End::Abort => {
-                let _ = signal_hook::low_level::emulate_default_handler(signal_hook::consts::SIGABRT);
+                let _ =
+                    signal_hook::low_level::emulate_default_handler(signal_hook::consts::SIGABRT);
             }
             End::Prompt | End::Dumpable => {}
         }
@@ -373,7 +374,9 @@ impl Words {
         while let Some(word) = words.next() {
             let text = word.to_string_lossy();
             let (name, joined) = match text.split_once('=') {
-                Some((name, value)) if name.starts_with("--") => (name.to_owned(), Some(value.to_owned())),
+                Some((name, value)) if name.starts_with("--") => {
+                    (name.to_owned(), Some(value.to_owned()))
+                }
                 _ => (text.clone().into_owned(), None),
             };
             if self.drop.iter().any(|drop| *drop == text) {
@@ -427,10 +430,11 @@ impl When {
     /// What can be known only afterwards.
     pub(super) fn after(&self, ended: &Ended) -> bool {
         let said = String::from_utf8_lossy(&ended.stderr);
-        let code_fits =
-            self.exit.is_empty() || ended.status.code().is_some_and(|code| self.exit.contains(&code));
+        let code_fits = self.exit.is_empty()
+            || ended.status.code().is_some_and(|code| self.exit.contains(&code));
         code_fits
-            && (self.stderr_has.is_empty() || self.stderr_has.iter().any(|text| said.contains(text)))
+            && (self.stderr_has.is_empty()
+                || self.stderr_has.iter().any(|text| said.contains(text)))
             && !self.stderr_lacks.iter().any(|text| said.contains(text))
     }
 }

@@ -49,7 +49,8 @@ fn walk(value: &mut Value, steps: &[&str], edit: &Edit, copied: Option<&Value>) 
         change(value, edit, copied);
         return;
     };
-    if rest.is_empty() && (edit.remove || edit.rename.is_some() || edit.set.is_some() || copied.is_some())
+    if rest.is_empty()
+        && (edit.remove || edit.rename.is_some() || edit.set.is_some() || copied.is_some())
     {
         return member(value, step, edit, copied);
     }

@@ -44,7 +44,12 @@ pub(super) fn before(stand: &Stand, defect: &FileDefect, args: &mut Vec<OsString
 }
 
 /// What is done once it has ended; an exit code in the place of its own.
-pub(super) fn after(stand: &Stand, defect: &FileDefect, args: &[OsString], ended: &Ended) -> Option<i32> {
+pub(super) fn after(
+    stand: &Stand,
+    defect: &FileDefect,
+    args: &[OsString],
+    ended: &Ended,
+) -> Option<i32> {
     if !ended.status.success() {
         return None;
     }

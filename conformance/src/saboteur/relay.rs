@@ -51,7 +51,11 @@ pub(super) type Renaming = Vec<(String, String)>;
 
 impl Relay {
     /// A relay on a port of its own, for a client.
-    pub(super) fn start(upstream: Upstream, traffic: Option<Traffic>, marker: Marker) -> io::Result<Self> {
+    pub(super) fn start(
+        upstream: Upstream,
+        traffic: Option<Traffic>,
+        marker: Marker,
+    ) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         Self::serve(listener, upstream, traffic, marker, None, None)
     }
@@ -130,7 +134,8 @@ impl Shared {
             return wire::in_turn(self, client);
         }
         let mut first = [0_u8];
-        let hello = self.own.is_some() && matches!(client.peek(&mut first), Ok(1)) && first[0] == 0x16;
+        let hello =
+            self.own.is_some() && matches!(client.peek(&mut first), Ok(1)) && first[0] == 0x16;
         if hello {
             return match &self.tls {
                 Some(config) => wire::in_turn_over_tls(self, client, config),
@@ -179,9 +184,13 @@ impl Shared {
                 let _ = upstream.shutdown(Shutdown::Write);
             });
             let next = || locked(&asked).pop_front().or_else(|| locked(&latest).begun());
-            let ended = wire::answers(&upstream, client, next, |request, response| {
-                self.wants(request, response)
-            }, |request, response| self.answered(request, response));
+            let ended = wire::answers(
+                &upstream,
+                client,
+                next,
+                |request, response| self.wants(request, response),
+                |request, response| self.answered(request, response),
+            );
             close(client, &upstream, ended.is_err());
         });
     }
@@ -246,11 +255,9 @@ impl Shared {
             return Before::Unchanged;
         }
         match &traffic.act {
-            Act::Request(edit) => {
-                if edit.change(request) {
-                    self.marker.act();
-                    return Before::Changed;
-                }
+            Act::Request(edit) if edit.change(request) => {
+                self.marker.act();
+                return Before::Changed;
             }
             Act::Twice => {
                 self.marker.act();
@@ -356,7 +363,8 @@ impl Shared {
                 }
             }
             Act::Remembered => {
-                let key = [request.method.as_bytes(), request.path.as_bytes(), &request.body].concat();
+                let key =
+                    [request.method.as_bytes(), request.path.as_bytes(), &request.body].concat();
                 let mut remembered = locked(&self.remembered);
                 if let Some(held) = remembered.get(&key) {
                     *response = held.clone();
@@ -399,7 +407,8 @@ impl Shared {
     /// The answer from where a redirect leads, on this machine.
     fn followed(&self, request: &Request, response: &Response) -> Option<Response> {
         let to = response.headers.get("location")?;
-        let base = url::Url::parse(&format!("http://{}{}", self.upstream.authority, request.path)).ok()?;
+        let base =
+            url::Url::parse(&format!("http://{}{}", self.upstream.authority, request.path)).ok()?;
         let to = base.join(to).ok()?;
         let socket = TcpStream::connect((to.host_str()?, to.port_or_known_default()?)).ok()?;
         let mut again = request.clone();

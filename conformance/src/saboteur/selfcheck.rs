@@ -118,7 +118,9 @@ pub fn spot_checks(announced: &[Announced<'_>]) -> Vec<(usize, usize)> {
 pub fn whole_matrix(announced: &[Announced<'_>], rules: &[Rule]) -> Vec<(usize, usize)> {
     let of = |at: usize| {
         let side = announced[at].subject.side;
-        (0..rules.len()).filter(move |rule| concerns(&rules[*rule], side)).map(move |rule| (at, rule))
+        (0..rules.len())
+            .filter(move |rule| concerns(&rules[*rule], side))
+            .map(move |rule| (at, rule))
     };
     (0..announced.len()).flat_map(of).collect()
 }
@@ -149,8 +151,11 @@ pub fn judge(
                     let one = &announced[*subject];
                     let said = judge_one(programs, one, &rules[*rule], *rule, &dir, settings);
                     let _ = std::fs::remove_dir_all(&dir);
-                    let finding =
-                        Finding { subject: one.subject.id(), rule: rules[*rule].id.to_string(), said };
+                    let finding = Finding {
+                        subject: one.subject.id(),
+                        rule: rules[*rule].id.to_string(),
+                        said,
+                    };
                     if send.send(finding).is_err() {
                         return;
                     }

@@ -259,9 +259,7 @@ fn port_of(text: &str) -> Option<u16> {
 
 /// A certificate of our own, where exchanges over TLS are to be changed or the certificate is
 /// the defect.
-fn own_tls(
-    stand: &Stand,
-) -> io::Result<(Option<Arc<rustls::ServerConfig>>, Option<PathBuf>)> {
+fn own_tls(stand: &Stand) -> io::Result<(Option<Arc<rustls::ServerConfig>>, Option<PathBuf>)> {
     let Defect::Traffic(traffic) = &stand.subject.defect else { return Ok((None, None)) };
     let kind = match &traffic.act {
         Act::Certificate(kind) => kind.as_str(),

@@ -26,7 +26,12 @@ pub(super) struct Stand {
 }
 
 /// Makes a subject that can be started. `player` is the conformance binary.
-pub(super) fn set_up(dir: &Path, player: &Path, honest: &Path, subject: &Subject) -> io::Result<PathBuf> {
+pub(super) fn set_up(
+    dir: &Path,
+    player: &Path,
+    honest: &Path,
+    subject: &Subject,
+) -> io::Result<PathBuf> {
     fs::create_dir_all(dir)?;
     let stand =
         Stand { honest: honest.to_path_buf(), subject: subject.clone(), dir: PathBuf::new() };
@@ -55,13 +60,19 @@ impl Stand {
             "ssh" => Role::Ssh,
             _ => return None,
         };
-        let dir = match role {
-            Role::Ssh => called.parent()?.parent()?,
-            _ => called.parent()?,
+        let place = called.parent().filter(|place| !place.as_os_str().is_empty());
+        let dir = match (role, place) {
+            (Role::Ssh, Some(place)) => place.parent()?.to_path_buf(),
+            // Called by its bare name: then it was found on PATH, where we stand in front.
+            (Role::Ssh, None) => {
+                let path = std::env::var_os("PATH")?;
+                std::env::split_paths(&path).next()?.parent()?.to_path_buf()
+            }
+            (_, place) => place?.to_path_buf(),
         };
         let bytes = fs::read(dir.join(NOTE)).ok()?;
         let mut stand: Self = serde_json::from_slice(&bytes).ok()?;
-        stand.dir = dir.to_path_buf();
+        stand.dir = dir;
         Some((stand, role))
     }
 

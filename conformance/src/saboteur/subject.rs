@@ -83,7 +83,13 @@ pub enum Defect {
     /// A signal is not heeded: it is swallowed, or makes the program end with a code.
     Signal { with: Option<i32> },
     /// The ready line reads otherwise.
-    Ready { edit: Vec<Edit>, #[serde(default)] before: String, #[serde(default)] file: Option<ReadyFile> },
+    Ready {
+        edit: Vec<Edit>,
+        #[serde(default)]
+        before: String,
+        #[serde(default)]
+        file: Option<ReadyFile>,
+    },
 }
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -362,7 +368,8 @@ impl Party {
 /// Every subject there is, by side and name.
 pub fn all() -> Outcome<Vec<Subject>> {
     let read = |path: String| parsed(&path, &fixture::bytes(&path)?);
-    let both = fixture::list("subjects/client/").into_iter().chain(fixture::list("subjects/server/"));
+    let both =
+        fixture::list("subjects/client/").into_iter().chain(fixture::list("subjects/server/"));
     both.map(read).collect()
 }
 

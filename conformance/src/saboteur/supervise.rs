@@ -37,7 +37,11 @@ pub(super) enum Signals {
 }
 
 /// Starts the program and hands signals on to it from now on.
-pub(super) fn start(command: &mut Command, signals: Signals, acted: impl Fn() + Send + 'static) -> io::Result<Child> {
+pub(super) fn start(
+    command: &mut Command,
+    signals: Signals,
+    acted: impl Fn() + Send + 'static,
+) -> io::Result<Child> {
     let (mut heard, told) = UnixStream::pair()?;
     for signal in [SIGINT, SIGTERM, SIGHUP] {
         let told = told.try_clone()?;
@@ -60,12 +64,17 @@ pub(super) fn start(command: &mut Command, signals: Signals, acted: impl Fn() + 
                 Signals::EndsWith(code) => {
                     acted();
                     let _ = kill_process(pid, Signal::KILL);
-                    std::process::exit(code);
+                    end_now(code);
                 }
             }
         }
     });
     Ok(child)
+}
+
+#[expect(clippy::exit, reason = "the defect is to end in the middle of everything")]
+fn end_now(code: i32) -> ! {
+    std::process::exit(code)
 }
 
 /// `signal_hook::low_level::pipe` writes one and the same byte for every signal; a thread for

@@ -8,7 +8,10 @@ use std::time::{Duration, Instant};
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, ServerConnection, SignatureScheme, StreamOwned};
+use rustls::{
+    ClientConfig, ClientConnection, DigitallySignedStruct, ServerConnection, SignatureScheme,
+    StreamOwned,
+};
 
 use super::relay::{After, Before, Shared, Upstream, some};
 use crate::bench::{Headers, Request, Response, Wire};
@@ -162,7 +165,9 @@ fn body(headers: &Headers, bytes: &[u8], mut whole: Vec<u8>) -> Body {
                 };
                 return Body::Whole(whole, at + end + 2);
             }
-            let Some(end) = at.checked_add(size).and_then(|end| end.checked_add(2)) else { return Body::Noise };
+            let Some(end) = at.checked_add(size).and_then(|end| end.checked_add(2)) else {
+                return Body::Noise;
+            };
             if bytes.len() < end {
                 return Body::Part;
             }
@@ -254,7 +259,10 @@ pub(super) fn answers(
                 Body::Part | Body::UntilTheEnd => {}
             }
             match some(upstream, &mut pending) {
-                Ok(0) if response.headers.get("content-length").is_none() && response.headers.get("transfer-encoding").is_none() => {
+                Ok(0)
+                    if response.headers.get("content-length").is_none()
+                        && response.headers.get("transfer-encoding").is_none() =>
+                {
                     response.body = pending[head..].to_vec();
                     break None;
                 }
@@ -333,10 +341,15 @@ pub(super) fn is_odd(client: &TcpStream) -> bool {
             Parsed::Whole(request, _) => {
                 let lengths = request.headers.all("content-length").count();
                 let header = request.headers.0.iter().any(|(_, value)| value.len() > 16 * 1024);
-                return lengths > 1 || header || request.path.len() > 8192 || request.method.len() > 16;
+                return lengths > 1
+                    || header
+                    || request.path.len() > 8192
+                    || request.method.len() > 16;
             }
             Parsed::Noise => return true,
-            Parsed::Begun(_) | Parsed::Nothing if seen == 0 || Instant::now() > deadline => return true,
+            Parsed::Begun(_) | Parsed::Nothing if seen == 0 || Instant::now() > deadline => {
+                return true;
+            }
             Parsed::Begun(_) | Parsed::Nothing => {}
         }
         before = seen;
@@ -367,7 +380,10 @@ fn head_of(bytes: &[u8]) -> Result<Option<(Response, usize)>, httparse::Error> {
         httparse::Status::Partial => Ok(None),
         httparse::Status::Complete(length) => {
             let status = parsed.code.unwrap_or_default();
-            Ok(Some((Response { status, headers: owned(parsed.headers), body: Vec::new() }, length)))
+            Ok(Some((
+                Response { status, headers: owned(parsed.headers), body: Vec::new() },
+                length,
+            )))
         }
     }
 }
@@ -391,14 +407,21 @@ pub(super) fn in_turn(shared: &Shared, client: impl Read + Write) {
                 response
             }
         };
-        let last = request.headers.get("connection").is_some_and(|value| value.eq_ignore_ascii_case("close"));
+        let last = request
+            .headers
+            .get("connection")
+            .is_some_and(|value| value.eq_ignore_ascii_case("close"));
         if response.write_to(&mut client.stream).is_err() || last {
             return;
         }
     }
 }
 
-pub(super) fn in_turn_over_tls(shared: &Shared, client: TcpStream, config: &Arc<rustls::ServerConfig>) {
+pub(super) fn in_turn_over_tls(
+    shared: &Shared,
+    client: TcpStream,
+    config: &Arc<rustls::ServerConfig>,
+) {
     let Ok(session) = ServerConnection::new(Arc::clone(config)) else { return };
     let mut stream = StreamOwned::new(session, client);
     in_turn(shared, &mut stream);
