@@ -48,7 +48,11 @@ pub(super) fn selfcheck(args: &SelfcheckArgs, out: &mut dyn Write) -> Result<End
         Output::Text => summary.text(&found, out)?,
         Output::Json => summary.json(&found, out)?,
     }
-    Ok(if summary.as_announced() && (summary.uncovered.is_empty() || !args.complete) { Ending::Conforms } else { Ending::DoesNotConform })
+    Ok(if summary.as_announced() && (summary.uncovered.is_empty() || !args.complete) {
+        Ending::Conforms
+    } else {
+        Ending::DoesNotConform
+    })
 }
 
 fn chosen(args: &SelfcheckArgs) -> Result<Vec<Subject>, Trouble> {

@@ -82,21 +82,7 @@ impl Relay {
             open: AtomicUsize::new(0),
         });
         let held = Arc::clone(&shared);
-        thread::spawn(move || {
-            for client in listener.incoming().flatten() {
-                if held.acts(|act| matches!(act, Act::OneAtATime)) {
-                    held.marker.act();
-                    held.connection(client);
-                    continue;
-                }
-                let held = Arc::clone(&held);
-                held.open.fetch_add(1, Ordering::SeqCst);
-                thread::spawn(move || {
-                    held.connection(client);
-                    held.open.fetch_sub(1, Ordering::SeqCst);
-                });
-            }
-        });
+        thread::spawn(move || held.accept(&listener));
         Ok(Self { port, shared })
     }
 
@@ -119,6 +105,25 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Shared {
+    fn accept(self: Arc<Self>, listener: &TcpListener) {
+        let one_at_a_time = self.acts(|act| matches!(act, Act::OneAtATime));
+        let queue = Arc::new(Mutex::new(()));
+        for client in listener.incoming().flatten() {
+            let (held, queue) = (Arc::clone(&self), Arc::clone(&queue));
+            held.open.fetch_add(1, Ordering::SeqCst);
+            thread::spawn(move || {
+                // Whoever comes second waits until the first has gone.
+                let turn = one_at_a_time.then(|| locked(&queue));
+                if turn.is_some() {
+                    held.marker.act();
+                }
+                held.connection(client);
+                drop(turn);
+                held.open.fetch_sub(1, Ordering::SeqCst);
+            });
+        }
+    }
+
     fn acts(&self, wanted: impl Fn(&Act) -> bool) -> bool {
         self.traffic.as_ref().is_some_and(|traffic| wanted(&traffic.act))
     }
