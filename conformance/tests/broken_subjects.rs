@@ -83,11 +83,8 @@ fn a_defect_that_does_not_act_is_void() {
 
 #[test]
 fn a_defect_that_the_rule_overlooks_is_silent() {
-    // The rule is about the code and the streams; a hint more on stderr breaks no promise of it.
-    let chatty = made_up(
-        &json!({"stream": {"which": "stderr", "append": "hint: ask again\n"}}),
-        &json!({"exit": [77]}),
-    );
+    // How long the session was to last is no affair of a rule about its refusal.
+    let chatty = made_up(&json!({"args": {"append": ["--ttl-seconds", "60"]}}), &json!({}));
     let said = judged(&chatty, |announced| vec![(0, announced[0].rules[0])]);
     assert_eq!(said[0].1, Said::Silent);
 }
