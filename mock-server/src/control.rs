@@ -14,6 +14,7 @@ use crate::systems::plexsphere::exchange::{Answer, json as answer, no_content};
 use crate::systems::plexsphere::{Exchange, Refusal};
 use crate::world::clock::Change;
 use crate::world::file::{MOST_WORLD, WorldFile};
+use crate::world::rancher::Rancher;
 
 /// Where the control API lives below a base.
 pub const BASE: &str = "/__mock/";
@@ -53,11 +54,11 @@ async fn dispatch(x: &mut Exchange, what: &str, method: &Method, ready: &str) ->
             x.namespace.reset().map_err(|_| Refusal::internal())?;
             Ok(no_content())
         }
-        ("world", &Method::GET) => Ok(answer(200, &x.installation.directory.file)),
+        ("world", &Method::GET) => Ok(whole(&x.installation.directory.file)),
         ("world", &Method::PUT) => {
             let world = x.take_body(MOST_WORLD as usize).await?;
             enter_world(x, &world)?;
-            Ok(answer(200, &x.namespace.installation().directory.file))
+            Ok(whole(&x.namespace.installation().directory.file))
         }
         ("scenarios", &Method::GET) => Ok(answer(200, &json!({"scenarios": scenario::names()}))),
         ("ready" | "scenarios", _) => Err(Refusal::method_not_allowed("GET, HEAD")),
@@ -66,6 +67,16 @@ async fn dispatch(x: &mut Exchange, what: &str, method: &Method, ready: &str) ->
         ("reset", _) => Err(Refusal::method_not_allowed("POST")),
         _ => Err(Refusal::not_found()),
     }
+}
+
+/// The world with everything that is true in it, said or not.
+fn whole(file: &WorldFile) -> Response<Body> {
+    if file.rancher.is_some() {
+        return answer(200, file);
+    }
+    let mut shown = file.clone();
+    shown.rancher = Some(Box::new(Rancher::standard()));
+    answer(200, &shown)
 }
 
 fn json_text(bytes: Vec<u8>) -> Response<Body> {

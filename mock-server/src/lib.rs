@@ -4,7 +4,8 @@
 //! together; `route` finds the namespace and hands each request to a system in `systems` or to
 //! `control`; systems ask `gate`, which asks `rebac` and `authority`; all of them live in a
 //! `namespace` of the `world`. What an issued session leads to is put together by `node`, from
-//! the doors in `listeners` and from what answers behind them, `machine` and `cluster`. `net` carries bytes and knows nothing of what they mean.
+//! the doors in `listeners` and from what answers behind them, `machine` and `cluster`. What
+//! all Kubernetes APIs do alike is in `kube`. `net` carries bytes and knows nothing of what they mean.
 
 pub mod authority;
 pub mod boot;
@@ -12,6 +13,7 @@ pub mod cli;
 pub mod cluster;
 pub mod control;
 pub mod gate;
+pub mod kube;
 pub mod listeners;
 pub mod machine;
 pub mod namespace;

@@ -12,6 +12,7 @@ use ring::hmac;
 use crate::authority::Keys;
 use crate::node::{self, Clusters, Node, Site, host_of};
 use crate::rebac::Model;
+use crate::world::annex::Annex;
 use crate::world::clock::Clock;
 use crate::world::directory::Directory;
 use crate::world::file::{WorldError, WorldFile};
@@ -53,6 +54,8 @@ pub struct Installation {
     /// The simulated clusters that kubeconfigs lead to.
     pub clusters: Clusters,
     report_delay: AtomicU32,
+    /// What other systems keep here.
+    pub annex: Annex,
     sessions: Mutex<Sessions>,
     k0rdent: Mutex<Kubeconfigs>,
 }
@@ -75,6 +78,7 @@ impl Installation {
         let now = self.clock.now();
         drop(self.sessions(now));
         self.k0rdent().sweep(now);
+        self.annex.settle(now);
     }
 
     /// For how many seconds a node keeps to itself where a session listens.
@@ -99,6 +103,9 @@ impl Scene {
         let directory = Directory::resolve(file)?;
         node::check(&directory.file)?;
         k0rdent::check(&directory.file)?;
+        if let Some(rancher) = &directory.file.rancher {
+            rancher.check(|name| directory.file.clusters.contains_key(name))?;
+        }
         let model = Model::build(&directory.file.permissions, &directory.relations())
             .map_err(|error| WorldError::Syntax(error.to_string()))?;
         Ok(Self { directory: Arc::new(directory), model: Arc::new(model) })
@@ -209,6 +216,7 @@ impl Ground<'_> {
             node,
             clusters: Clusters::default(),
             report_delay: AtomicU32::new(world.listeners.report_delay_seconds),
+            annex: Annex::default(),
             sessions: Mutex::new(Sessions::new(world.sessions.retention_seconds)),
             k0rdent: Mutex::default(),
         })

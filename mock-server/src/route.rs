@@ -12,6 +12,7 @@ use crate::control;
 use crate::namespace::{Installation, Namespace, NamespaceError, Namespaces};
 use crate::systems::k0rdent;
 use crate::systems::plexsphere::{self, Exchange, Generation, Refusal};
+use crate::systems::rancher;
 
 /// What a running server answers from.
 #[derive(Debug)]
@@ -72,6 +73,10 @@ pub async fn answer(server: Arc<Server>, request: Request<Incoming>) -> Response
         let rest = route.rest.to_owned();
         return k0rdent::answer(x, &rest, head).await;
     }
+    if refused.is_none() && route.scenario.is_none() && rancher::owns(route.rest) {
+        let visit = visit(&server, &namespace, &head, route.base);
+        return rancher::answer(visit, route.rest, &head, body).await;
+    }
     let x = exchange(&server, namespace, &head, route.base, body);
     if let Some(error) = refused {
         return x.finish(Err(refuse(&error))).await;
@@ -109,6 +114,14 @@ fn exchange(
         body: Some(body),
         caller: None,
     }
+}
+
+fn visit(server: &Server, namespace: &Arc<Namespace>, head: &Parts, base: &str) -> rancher::Visit {
+    let installation = namespace.installation();
+    let now = installation.clock.now();
+    let trail = namespace.journal.open(now, head.method.as_str(), &head.uri.path().into());
+    let reach = Arc::clone(&server.reach);
+    rancher::Visit { installation, now, base: base.to_owned(), trail, reach }
 }
 
 fn refuse(error: &NamespaceError) -> Refusal {

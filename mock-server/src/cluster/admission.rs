@@ -3,8 +3,8 @@
 use serde_json::Value;
 
 use super::kinds::Kind;
-use super::selector::is_name_part;
-use super::status::Cause;
+use crate::kube::status::Cause;
+use crate::kube::write::label_causes;
 
 /// A DNS subdomain, as names of nearly everything must be.
 pub(crate) fn is_dns_name(name: &str) -> bool {
@@ -36,27 +36,13 @@ pub(crate) fn causes(kind: &Kind, object: &Value) -> Vec<Cause> {
     } else if !is_dns_name(name) {
         causes.push(Cause::invalid("metadata.name", name, SUBDOMAIN));
     }
-    labels(object, &mut causes);
+    label_causes(object, &mut causes);
     match kind.kind {
         "ConfigMap" => config_map(object, &mut causes),
         "Pod" => pod(object, &mut causes),
         _ => {}
     }
     causes
-}
-
-fn labels(object: &Value, causes: &mut Vec<Cause>) {
-    let labels = object.pointer("/metadata/labels").and_then(Value::as_object);
-    for (key, value) in labels.into_iter().flatten() {
-        let plain = key.rsplit('/').next().unwrap_or_default();
-        if !is_name_part(plain) {
-            causes.push(Cause::invalid("metadata.labels", key, "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character"));
-        }
-        let value = value.as_str().unwrap_or_default();
-        if !value.is_empty() && !is_name_part(value) {
-            causes.push(Cause::invalid("metadata.labels", value, "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character"));
-        }
-    }
 }
 
 fn config_map(object: &Value, causes: &mut Vec<Cause>) {
@@ -150,6 +136,7 @@ fn changeless(pod: &Value) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cluster::kinds;
     use serde_json::json;
 
     #[test]
@@ -181,7 +168,7 @@ mod tests {
                 ],
             ),
         ] {
-            let fields: Vec<String> = causes(Kind::named(kind).unwrap(), &object)
+            let fields: Vec<String> = causes(kinds::named(kind).unwrap(), &object)
                 .into_iter()
                 .map(|cause| cause.field)
                 .collect();
@@ -191,7 +178,7 @@ mod tests {
 
     #[test]
     fn a_pod_may_change_its_image_and_little_else() {
-        let pod = Kind::named("Pod").unwrap();
+        let pod = kinds::named("Pod").unwrap();
         let with = |image: &str, host: &str| json!({ "spec": { "hostname": host, "containers": [{ "name": "a", "image": image }] } });
         assert!(frozen(pod, &with("a", "h"), &with("b", "h")).is_empty());
         assert_eq!(frozen(pod, &with("a", "h"), &with("a", "g")).len(), 1);

@@ -2,13 +2,14 @@
 
 use serde_json::{Value, json};
 
-use super::age::stamp;
-use super::fingerprint;
 use super::furnish::pods::spec_defaults;
-use super::kinds::Kind;
-use super::status::Refusal;
-use super::store::{Key, State};
-use super::write::{Writing, text};
+use super::kinds;
+use super::write::Writing;
+use crate::kube::age::stamp;
+use crate::kube::fingerprint;
+use crate::kube::status::Refusal;
+use crate::kube::store::{Key, State};
+use crate::kube::write::text;
 
 impl Writing<'_> {
     /// Name, namespace, id, age and defaults.
@@ -28,7 +29,7 @@ impl Writing<'_> {
                     "the namespace of the provided object does not match the namespace sent on the request",
                 ));
             }
-            let home = Kind::named("Namespace");
+            let home = kinds::named("Namespace");
             if let Some(home) = home
                 && state.get(&Key::of(home, "", namespace)).is_none()
             {
@@ -64,7 +65,7 @@ impl Writing<'_> {
 
     /// What every new namespace is given.
     pub(crate) fn settle(&self, state: &mut State, namespace: &str) {
-        let Some(kind) = Kind::named("ServiceAccount") else { return };
+        let Some(kind) = kinds::named("ServiceAccount") else { return };
         let account = json!({
             "apiVersion": "v1", "kind": "ServiceAccount",
             "metadata": {

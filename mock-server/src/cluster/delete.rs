@@ -5,56 +5,27 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::age::stamp;
 use super::kinds::Kind;
-use super::read::Selection;
 use super::scheduling;
-use super::status::{self, Refusal};
-use super::store::{Key, State};
 use super::write::Writing;
+use crate::kube::age::stamp;
+use crate::kube::read::Selection;
+use crate::kube::status::{self, Refusal};
+use crate::kube::store::{Key, State};
+use crate::kube::write::DeleteOptions;
 
 /// Namespaces a cluster cannot be without.
 const PROTECTED: &[&str] = &["default", "kube-public", "kube-system"];
 
-/// `DeleteOptions`, as far as they matter here. Grace periods and propagation do not: pods
-/// stop at once, and only namespaces own anything.
-#[derive(Debug, Default)]
-struct Options {
-    dry: bool,
-    uid: Option<String>,
-    version: Option<String>,
-}
-
-impl Options {
-    fn read(writing: &Writing<'_>, body: &Value) -> Result<Self, Refusal> {
-        let text = |path: &str| body.pointer(path).and_then(Value::as_str).map(str::to_owned);
-        let in_body =
-            body.get("dryRun").and_then(Value::as_array).is_some_and(|list| !list.is_empty());
-        match writing.query.text("dryRun") {
-            "" | "All" => {}
-            other => {
-                return Err(Refusal::bad_request(format!(
-                    "dryRun: Unsupported value: {other:?}: supported values: \"All\""
-                )));
-            }
-        }
-        Ok(Self {
-            dry: in_body || writing.query.text("dryRun") == "All",
-            uid: text("/preconditions/uid"),
-            version: text("/preconditions/resourceVersion"),
-        })
-    }
-}
-
 impl Writing<'_> {
     pub(crate) fn delete(&self, body: &Value) -> Result<Value, Refusal> {
-        let options = Options::read(self, body)?;
+        let options = DeleteOptions::read(self.query, body)?;
         let key = Key::of(self.kind, &self.asked.namespace, &self.asked.name);
         self.store.edit(|state| self.delete_one(state, &key, &options))
     }
 
     pub(crate) fn delete_collection(&self, body: &Value) -> Result<Value, Refusal> {
-        let options = Options::read(self, body)?;
+        let options = DeleteOptions::read(self.query, body)?;
         let selection = Selection::read(self.kind, self.asked, self.query)?;
         self.store.edit(|state| {
             let chosen: Vec<(Key, Arc<Value>)> = state
@@ -78,23 +49,12 @@ impl Writing<'_> {
         &self,
         state: &mut State,
         key: &Key,
-        options: &Options,
+        options: &DeleteOptions,
     ) -> Result<Value, Refusal> {
         let (kind, name) = (self.kind, key.name.as_str());
         let object = state.get(key).ok_or_else(|| Refusal::not_found(kind, name))?;
         let text = |path: &str| object.pointer(path).and_then(Value::as_str).unwrap_or_default();
-        for (wanted, path, what) in [
-            (&options.uid, "/metadata/uid", "UID"),
-            (&options.version, "/metadata/resourceVersion", "ResourceVersion"),
-        ] {
-            if let Some(wanted) = wanted.as_deref().filter(|wanted| *wanted != text(path)) {
-                let why = format!(
-                    "Precondition failed: {what} in precondition: {wanted}, {what} in object meta: {}",
-                    text(path)
-                );
-                return Err(Refusal::conflict(kind, name, &why));
-            }
-        }
+        options.check(kind, name, &object)?;
         if kind.kind == "Namespace" && PROTECTED.contains(&name) {
             let why = "this namespace may not be deleted";
             return Err(Refusal::forbidden(kind.plural, kind.group, name, why));
@@ -134,5 +94,5 @@ impl Writing<'_> {
 
 /// Whether a kind's objects may be written here at all, asked after whether the caller may.
 pub(crate) fn require_writable(kind: &Kind) -> Result<(), Refusal> {
-    if kind.writable { Ok(()) } else { Err(Refusal::method_not_allowed(Some(kind))) }
+    if kind.allows("create") { Ok(()) } else { Err(Refusal::method_not_allowed(Some(kind))) }
 }

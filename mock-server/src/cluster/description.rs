@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-use super::age;
-use super::rbac::Rule;
+use crate::kube::age;
+use crate::kube::rbac::Rule;
 
 /// Why a description is no cluster.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]

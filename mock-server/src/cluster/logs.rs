@@ -9,10 +9,10 @@ use axum::http::{Response, StatusCode};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
-use super::request::Query;
-use super::status::{self, Refusal};
-use super::store::{Key, Store};
-use super::stream::{self, Ended};
+use crate::kube::request::Query;
+use crate::kube::status::{self, Refusal};
+use crate::kube::store::{Key, Store};
+use crate::kube::stream::{self, Ended};
 
 /// How far apart the lines of a described log lie.
 const PACE: i64 = 7;

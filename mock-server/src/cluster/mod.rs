@@ -3,33 +3,17 @@
 //! nothing of tokens; whoever stands in front of it has done the asking who.
 
 mod admission;
-mod age;
 mod birth;
-mod body;
 mod delete;
 mod description;
-mod discovery;
-mod fingerprint;
+mod documents;
 mod furnish;
-mod impersonation;
-mod kinds;
+pub(crate) mod kinds;
 mod logs;
-mod negotiate;
-mod openapi;
-mod patch;
-mod protobuf;
-mod rbac;
-mod read;
-mod request;
-mod review;
+pub(crate) mod permissions;
 mod route;
 mod scheduling;
-mod selector;
-mod status;
-mod store;
-mod stream;
 mod table;
-mod watch;
 mod write;
 
 use std::sync::Arc;
@@ -37,18 +21,20 @@ use std::sync::Arc;
 use axum::body::{Body, Bytes};
 use axum::http::{Request, Response};
 use jiff::Timestamp;
+use serde::Deserialize as _;
+use serde_json::Value;
 
+use crate::kube::store;
+
+pub use crate::kube::{Call, Caller, Clock, Ended, RequestInfo, Rule};
 pub use description::{
     Age, ClusterDescription, ContainerDescription, DataDescription, DeploymentDescription,
     DescriptionError, EventDescription, NamespaceDescription, NodeDescription, PodDescription,
     PodState, PortDescription, ServiceDescription,
 };
-pub use rbac::{Caller, Rule};
-pub use request::RequestInfo;
-pub use stream::Ended;
 
-/// What time it is, asked again whenever it matters: a watch may outlast an hour.
-pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+/// The cluster where nobody describes another.
+const SHOP: &str = include_str!("../../../fixtures/worlds/clusters/shop.yaml");
 
 /// One cluster. Clones are the same cluster.
 #[derive(Clone)]
@@ -62,14 +48,6 @@ pub(crate) struct Inside {
     logs: logs::Logs,
 }
 
-/// Everything about a call that is not in the request.
-pub struct Call {
-    pub caller: Caller,
-    pub clock: Clock,
-    /// Ends watches and followed logs.
-    pub ended: Ended,
-}
-
 impl Cluster {
     /// Builds the cluster as it stands at `now`; ages in the description count back from there.
     pub fn from_description(
@@ -78,7 +56,7 @@ impl Cluster {
     ) -> Result<Self, DescriptionError> {
         route::check_version(&description.version)?;
         let (store, logs) = furnish::furnish(description, now)?;
-        let rules = description.rbac.clone().unwrap_or_else(rbac::default_rules);
+        let rules = description.rbac.clone().unwrap_or_else(permissions::default_rules);
         Ok(Self(Arc::new(Inside {
             name: description.name.clone(),
             version: description.version.clone(),
@@ -86,6 +64,24 @@ impl Cluster {
             store: Arc::new(store),
             logs,
         })))
+    }
+
+    /// The cluster as described in a world, or else the embedded shop.
+    pub fn described(
+        description: Option<&Value>,
+        now: Timestamp,
+    ) -> Result<Self, DescriptionError> {
+        let error = |error: &dyn std::fmt::Display| DescriptionError(error.to_string());
+        let description = match description {
+            None => serde_saphyr::from_str(SHOP).map_err(|why| error(&why))?,
+            Some(one) => ClusterDescription::deserialize(one).map_err(|why| error(&why))?,
+        };
+        Self::from_description(&description, now)
+    }
+
+    /// What it says its version is.
+    pub fn version(&self) -> &str {
+        &self.0.version
     }
 
     pub fn name(&self) -> &str {
@@ -97,6 +93,11 @@ impl Cluster {
     pub async fn answer(&self, call: Call, request: Request<Bytes>) -> Response<Body> {
         route::answer(&self.0, call, request)
     }
+}
+
+/// The OpenAPI document of one of the cluster's groups, under `/openapi/v3/<path>`.
+pub(crate) fn document(path: &str) -> Option<&'static str> {
+    documents::of(path)
 }
 
 impl std::fmt::Debug for Cluster {

@@ -1,34 +1,26 @@
 //! From a request to whoever answers it: first who and what, then may they, then how.
 
 use axum::body::{Body, Bytes};
-use axum::http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
-use serde_json::{Value, json};
+use axum::http::{HeaderMap, Method, Request, Response, StatusCode};
 
 use super::description::DescriptionError;
-use super::kinds::Kind;
-use super::read::{self, Shown};
-use super::request::{Query, RequestInfo};
-use super::status::{self, Refusal, respond};
-use super::store::Key;
-use super::table::Include;
-use super::write::{Done, Writing};
-use super::{
-    Call, Inside, body, delete, discovery, impersonation, logs, negotiate, openapi, rbac, review,
-    watch,
-};
+use super::kinds::{self, Kind};
+use super::write::Writing;
+use super::{Inside, delete, documents, logs};
+use crate::kube::front::{self, Front};
+use crate::kube::read::{self, Selection, Shown};
+use crate::kube::request::{Query, RequestInfo};
+use crate::kube::status::{Refusal, respond};
+use crate::kube::store::Key;
+use crate::kube::table::Include;
+use crate::kube::{Call, body, impersonation, negotiate, rbac, review, watch};
 
 /// `v1.32.4` has a major and a minor that kubectl compares with its own.
 pub(crate) fn check_version(version: &str) -> Result<(), DescriptionError> {
-    match numbers(version) {
+    match front::numbers(version) {
         Some(_) => Ok(()),
         None => Err(DescriptionError(format!("version: {version:?} is not written like v1.32.4"))),
     }
-}
-
-fn numbers(version: &str) -> Option<(u32, u32)> {
-    let mut parts = version.strip_prefix('v')?.split('.');
-    let numbers = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
-    parts.next().map(|_| numbers)
 }
 
 pub(crate) fn answer(inside: &Inside, call: Call, request: Request<Bytes>) -> Response<Body> {
@@ -62,13 +54,15 @@ impl Question<'_> {
         }
         if !self.asked.is_resource {
             rbac::authorize(rules, &call.caller, &self.asked)?;
-            return self.plain();
+            let (version, offered) = (&self.inside.version, kinds::offered());
+            let front = Front { version, offered: &offered, document: documents::of };
+            return front.answer(&self.asked.path, &self.method, &self.headers);
         }
         let (asked, headers) = (&self.asked, &self.headers);
         if let Some(review) = review::answer(rules, &call.caller, asked, headers, &self.bytes) {
             return review.map(|review| respond(StatusCode::CREATED, &review));
         }
-        let Some(kind) = Kind::at(&asked.group, &asked.version, &asked.resource) else {
+        let Some(kind) = kinds::at(&asked.group, &asked.version, &asked.resource) else {
             return Err(Refusal::no_such_resource());
         };
         // A path with a namespace for a kind without one leads nowhere, and the other way round.
@@ -85,67 +79,6 @@ impl Question<'_> {
         if asked.subresource.is_empty() { self.resource(kind, call) } else { self.part(kind, call) }
     }
 
-    /// Paths that are no resources: health, discovery, documents.
-    fn plain(&self) -> Result<Response<Body>, Refusal> {
-        if !matches!(self.method, Method::GET | Method::HEAD) {
-            return Err(Refusal::method_not_allowed(None));
-        }
-        let parts: Vec<&str> = self.asked.path.split('/').filter(|part| !part.is_empty()).collect();
-        let found = match parts.as_slice() {
-            [] => Some(discovery::root()),
-            ["version"] => Some(self.version()),
-            ["healthz" | "livez" | "readyz", ..] => {
-                negotiate::plain(&self.headers, "text/plain")?;
-                return Ok(status::typed(StatusCode::OK, "text/plain; charset=utf-8", "ok"));
-            }
-            [root @ ("api" | "apis")] => return Ok(self.discovery(*root == "api")),
-            ["api", version] => discovery::resources("", version),
-            ["apis", group] => discovery::group(group),
-            ["apis", group, version] => discovery::resources(group, version),
-            ["openapi", "v2"] => {
-                return Ok(status::typed(StatusCode::OK, openapi::V2_MEDIA, Bytes::new()));
-            }
-            ["openapi", "v3"] => Some(openapi::index()),
-            ["openapi", "v3", rest @ ..] => match openapi::of(&rest.join("/")) {
-                Some(document) => {
-                    return Ok(status::typed(StatusCode::OK, "application/json", document));
-                }
-                None => None,
-            },
-            _ => None,
-        };
-        let found = found.ok_or_else(Refusal::no_such_resource)?;
-        negotiate::plain(&self.headers, "application/json")?;
-        Ok(respond(StatusCode::OK, &found))
-    }
-
-    fn version(&self) -> Value {
-        let version = &self.inside.version;
-        let (major, minor) = numbers(version).unwrap_or_default();
-        json!({
-            "major": major.to_string(), "minor": minor.to_string(), "gitVersion": version,
-            "gitCommit": "0000000000000000000000000000000000000000", "gitTreeState": "clean",
-            "buildDate": "1970-01-01T00:00:00Z", "goVersion": "none",
-            "compiler": "none", "platform": "linux/amd64",
-        })
-    }
-
-    fn discovery(&self, core: bool) -> Response<Body> {
-        let Some(version) = negotiate::aggregated(&self.headers) else {
-            let plain = if core { discovery::versions() } else { discovery::groups() };
-            return respond(StatusCode::OK, &plain);
-        };
-        // kubectl reads the form off the media type, parameters and all.
-        let media = match version {
-            "v2" => "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList",
-            _ => "application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList",
-        };
-        let list = discovery::aggregated(core, version);
-        let mut response = status::typed(StatusCode::OK, media, list.to_string());
-        response.headers_mut().insert(header::VARY, HeaderValue::from_static("Accept"));
-        response
-    }
-
     fn resource(&self, kind: &'static Kind, call: Call) -> Result<Response<Body>, Refusal> {
         let (store, asked, query) = (&self.inside.store, &self.asked, &self.query);
         let now = (call.clock)();
@@ -157,11 +90,14 @@ impl Question<'_> {
                 return Ok(respond(StatusCode::OK, &shown.one(kind, &object)));
             }
             "list" => {
-                let list = read::list(store, kind, asked, query, shown)?;
+                let selection = Selection::read(kind, asked, query)?;
+                let list = read::list(store, kind, asked, query, shown, &selection)?;
                 return Ok(respond(StatusCode::OK, &list));
             }
             "watch" => {
-                return watch::answer(store, kind, asked, query, shown, (call.clock, call.ended));
+                let selection = Selection::read(kind, asked, query)?;
+                let life = (call.clock, call.ended);
+                return watch::answer(store, kind, asked, query, shown, selection, life);
             }
             _ => {}
         }
@@ -188,7 +124,7 @@ impl Question<'_> {
             }
             _ => return Err(Refusal::method_not_allowed(Some(kind))),
         };
-        Ok(written(&done, shown, kind))
+        Ok(done.response(shown, kind))
     }
 
     /// Subresources: a pod's log is read, its doors stay shut.
@@ -212,16 +148,4 @@ impl Question<'_> {
         let (logs, store) = (&self.inside.logs, &self.inside.store);
         logs::answer(logs, store, (&key, &object), &self.query, now, call.ended)
     }
-}
-
-fn written(done: &Done, shown: Shown, kind: &Kind) -> Response<Body> {
-    let code = if done.created { StatusCode::CREATED } else { StatusCode::OK };
-    let mut response = respond(code, &shown.one(kind, &done.object));
-    for warning in &done.warnings {
-        let quoted = warning.replace('\\', "\\\\").replace('"', "\\\"");
-        if let Ok(value) = HeaderValue::from_str(&format!("299 - \"{quoted}\"")) {
-            response.headers_mut().append(header::WARNING, value);
-        }
-    }
-    response
 }

@@ -4,12 +4,12 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::age::stamp;
 use super::description::PodState;
-use super::fingerprint;
 use super::furnish::pods::{Life, status};
-use super::kinds::Kind;
-use super::store::{Key, State};
+use super::kinds;
+use crate::kube::age::stamp;
+use crate::kube::fingerprint;
+use crate::kube::store::{Key, State};
 
 fn text<'a>(object: &'a Value, path: &str) -> &'a str {
     object.pointer(path).and_then(Value::as_str).unwrap_or_default()
@@ -17,7 +17,7 @@ fn text<'a>(object: &'a Value, path: &str) -> &'a str {
 
 /// Puts a pending pod on a node, where it is running at once.
 pub(crate) fn start(state: &mut State, key: &Key, now: Timestamp) {
-    let Some(node_kind) = Kind::named("Node") else { return };
+    let Some(node_kind) = kinds::named("Node") else { return };
     let Some(pod) = state.get(key) else { return };
     let mut pod = (*pod).clone();
     let open = |node: &Value| {
@@ -66,7 +66,7 @@ pub(crate) fn start(state: &mut State, key: &Key, now: Timestamp) {
 pub(crate) fn replace(state: &mut State, gone: &Value, now: Timestamp) {
     let owner = gone.pointer("/metadata/ownerReferences/0");
     let Some(owner) = owner.filter(|owner| text(owner, "/kind") == "ReplicaSet") else { return };
-    let (Some(set), Some(kind)) = (Kind::named("ReplicaSet"), Kind::named("Pod")) else { return };
+    let (Some(set), Some(kind)) = (kinds::named("ReplicaSet"), kinds::named("Pod")) else { return };
     let (namespace, set_name) = (text(gone, "/metadata/namespace"), text(owner, "/name"));
     if state.get(&Key::of(set, namespace, set_name)).is_none() {
         return;

@@ -8,16 +8,13 @@ use jiff::Timestamp;
 use serde::Deserialize as _;
 use serde_json::Value;
 
-use crate::cluster::{Clock, Cluster, ClusterDescription};
+use crate::cluster::{Clock, Cluster};
 use crate::listeners::k8s;
 use crate::listeners::ssh::{Answer, Backend, Request, Task};
 use crate::listeners::tcp::Lead;
 use crate::machine::{Machine, MachineDescription};
 use crate::world::directory::Directory;
 use crate::world::file::{BuiltIn, LeadsTo, Resource, WorldError, WorldFile};
-
-/// The cluster where a world describes no other.
-const SHOP: &str = include_str!("../../../fixtures/worlds/clusters/shop.yaml");
 
 type Named<T> = Mutex<HashMap<Option<String>, Arc<OnceLock<Option<T>>>>>;
 
@@ -47,7 +44,7 @@ impl std::fmt::Debug for Clusters {
 impl Clusters {
     /// The cluster of this name, as it is described where it is made.
     pub fn of(&self, name: String, described: Option<&Value>, now: Timestamp) -> Option<Cluster> {
-        let make = || make_cluster(described, now).ok();
+        let make = || Cluster::described(described, now).ok();
         shared(&self.0, Some(name)).get_or_init(make).clone()
     }
 }
@@ -81,7 +78,7 @@ impl Backends {
         let (directory, name) = (Arc::clone(directory), resource.cluster.clone());
         Arc::new(move || {
             let described = name.as_ref().and_then(|name| directory.file.clusters.get(name));
-            cluster.get_or_init(|| make_cluster(described, clock()).ok()).clone()
+            cluster.get_or_init(|| Cluster::described(described, clock()).ok()).clone()
         })
     }
 }
@@ -118,14 +115,6 @@ fn make_machine(described: Option<&Value>, clock: Clock) -> Result<Machine, Stri
     }
 }
 
-fn make_cluster(described: Option<&Value>, now: Timestamp) -> Result<Cluster, String> {
-    let description: ClusterDescription = match described {
-        None => serde_saphyr::from_str(SHOP).map_err(|error| error.to_string())?,
-        Some(one) => ClusterDescription::deserialize(one).map_err(|error| error.to_string())?,
-    };
-    Cluster::from_description(&description, now).map_err(|error| error.to_string())
-}
-
 /// Where a target leads; one that the world does not name, to the echo.
 pub(super) fn lead(world: &WorldFile, host: &str, port: u16) -> Lead {
     let named = (world.tcp_targets.iter())
@@ -145,8 +134,8 @@ pub(super) fn check(world: &WorldFile) -> Result<(), WorldError> {
             .map_err(|what| wrong(format!("machines.{name}"), what))?;
     }
     for (name, described) in &world.clusters {
-        make_cluster(Some(described), Timestamp::now())
-            .map_err(|what| wrong(format!("clusters.{name}"), what))?;
+        Cluster::described(Some(described), Timestamp::now())
+            .map_err(|error| wrong(format!("clusters.{name}"), error.to_string()))?;
     }
     for (n, resource) in world.resources.iter().enumerate() {
         let place = |field: &str| format!("resources[{n}].{field}");

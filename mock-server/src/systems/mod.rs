@@ -2,3 +2,4 @@
 
 pub mod k0rdent;
 pub mod plexsphere;
+pub mod rancher;

@@ -78,6 +78,12 @@ impl Clock {
         self.lock().frozen
     }
 
+    /// What a clock that stands still writes into answers, so that runs are alike to the byte.
+    /// Otherwise the machine's date is true, and already at hand.
+    pub fn http_date(&self, now: Timestamp) -> Option<String> {
+        self.is_frozen().then(|| now.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string())
+    }
+
     /// All of a move or nothing of it; `None` when it leads out of the calendar. Freezing or
     /// thawing alone makes time neither jump nor catch up.
     pub fn change(&self, change: &Change) -> Option<Timestamp> {

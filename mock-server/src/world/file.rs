@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::k0rdent::K0rdent;
 use super::kind::Kind;
 pub use super::nodes::{BuiltIn, LeadsTo, Listeners, Node, NodeKey, TcpAuth, TcpTarget};
+use super::rancher::Rancher;
 use crate::rebac::{Permissions, Relation};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -51,6 +52,9 @@ pub struct WorldFile {
     /// Clusters that k8s sessions land on, by name; the node room reads them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub clusters: BTreeMap<String, serde_json::Value>,
+    /// The Rancher that is served beside; a world without one has the embedded one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rancher: Option<Box<Rancher>>,
     /// Where the targets of tcp sessions lead.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tcp_targets: Vec<TcpTarget>,

@@ -117,6 +117,14 @@ impl Ids {
         out
     }
 
+    /// A UUIDv4, for those who number their objects so.
+    pub fn random_uuid(&self) -> Uuid {
+        let mut bytes = [0; 16];
+        bytes[..10].copy_from_slice(&self.draw());
+        bytes[10..].copy_from_slice(&self.draw()[..6]);
+        uuid::Builder::from_random_bytes(bytes).into_uuid()
+    }
+
     /// Twenty-six characters in the shape of a ULID, for tying an answer to a log line.
     pub fn correlation(&self, now: Timestamp) -> String {
         let mut tail = [0; 16];

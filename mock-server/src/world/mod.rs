@@ -1,6 +1,7 @@
 //! What is true in one simulated installation: who exists, what time it is, and
 //! which sessions are alive. Nothing in here knows HTTP, relations or signatures.
 
+pub mod annex;
 mod checks;
 pub mod clock;
 pub mod directory;
@@ -11,4 +12,5 @@ pub mod journal;
 pub mod k0rdent;
 pub mod kind;
 pub mod nodes;
+pub mod rancher;
 pub mod sessions;

@@ -1,6 +1,7 @@
 //! Everything a viewer does with a cluster, with every kubectl this machine has.
 
-use super::bench::{Bench, kubectls};
+use super::bench::Bench;
+use super::kubectls::kubectls;
 use super::{Case, refused, shows};
 
 const CASES: &[Case] = &[

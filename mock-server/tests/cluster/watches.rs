@@ -5,7 +5,8 @@ use std::process::{Child, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
-use super::bench::{Bench, MASTER, VIEWER, kubectls};
+use super::bench::{Bench, MASTER, VIEWER};
+use super::kubectls::kubectls;
 use super::squeeze;
 
 /// Longer than anything here takes on a busy machine; a test that waits so long has failed.

@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use super::bench::{Bench, MASTER, kubectls};
+use super::bench::{Bench, MASTER};
+use super::kubectls::kubectls;
 use super::{Case, refused, shows};
 
 const MANIFEST: &str =

@@ -15,16 +15,18 @@ pub enum System {
     #[default]
     Plexsphere,
     K0rdent,
+    Rancher,
 }
 
 impl System {
-    pub const ALL: [Self; 2] = [Self::Plexsphere, Self::K0rdent];
+    pub const ALL: [Self; 3] = [Self::Plexsphere, Self::K0rdent, Self::Rancher];
 
     /// As the command line and the folders of `fixtures/` spell it.
     pub fn name(self) -> &'static str {
         match self {
             Self::Plexsphere => "plexsphere",
             Self::K0rdent => "k0rdent",
+            Self::Rancher => "rancher",
         }
     }
 
@@ -43,7 +45,14 @@ impl System {
             let rest = path.strip_prefix(base);
             rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '?']))
         };
-        if below("/v1/regions") { Self::K0rdent } else { Self::Plexsphere }
+        const KUBERNETES: [&str; 6] = ["/api", "/apis", "/k8s", "/livez", "/openapi", "/version"];
+        if below("/v1/regions") {
+            Self::K0rdent
+        } else if KUBERNETES.into_iter().any(below) {
+            Self::Rancher
+        } else {
+            Self::Plexsphere
+        }
     }
 
     /// Its contract, in that generation where it has several.
@@ -56,6 +65,7 @@ impl System {
         match self {
             Self::Plexsphere => &body["code"],
             Self::K0rdent => &body["error"]["details"][0]["reason"],
+            Self::Rancher => &body["reason"],
         }
     }
 }
@@ -72,6 +82,9 @@ mod tests {
             ("/v1/regions", System::K0rdent),
             ("/v1/regions?x", System::K0rdent),
             ("/v1/regions/r/projects/p", System::K0rdent),
+            ("/apis/ext.cattle.io/v1/kubeconfigs?limit=1", System::Rancher),
+            ("/version", System::Rancher),
+            ("/v1/version", System::Plexsphere),
         ] {
             assert_eq!(System::of_path(path), system, "{path}");
         }

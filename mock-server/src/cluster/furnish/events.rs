@@ -4,14 +4,14 @@ use serde_json::{Value, json};
 
 use super::{Furnisher, Heading, NO_LABELS, wrong};
 use crate::cluster::description::{Age, DescriptionError, EventDescription};
-use crate::cluster::fingerprint;
-use crate::cluster::kinds::Kind;
+use crate::cluster::kinds;
+use crate::kube::fingerprint;
 
 impl Furnisher<'_> {
     pub(super) fn add_event(&mut self, event: &EventDescription) -> Result<(), DescriptionError> {
         let place = format!("events: {} of {:?}", event.reason, event.object);
         let known =
-            event.object.split_once('/').and_then(|(kind, name)| Some((Kind::named(kind)?, name)));
+            event.object.split_once('/').and_then(|(kind, name)| Some((kinds::named(kind)?, name)));
         let Some((kind, name)) = known else {
             return Err(wrong(format!("{place}: write the object as Pod/name or Node/name")));
         };

@@ -15,12 +15,12 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::admission::is_dns_name;
-use super::age::stamp;
 use super::description::{Age, ClusterDescription, DataDescription, DescriptionError};
-use super::fingerprint;
-use super::kinds::Kind;
+use super::kinds::{self, Kind};
 use super::logs::Logs;
-use super::store::{Key, Store};
+use crate::kube::age::stamp;
+use crate::kube::fingerprint;
+use crate::kube::store::{Key, Store};
 
 /// The namespaces no cluster is without.
 const ALWAYS: &[&str] = &["default", "kube-node-lease", "kube-public", "kube-system"];
@@ -115,7 +115,7 @@ impl<'a> Furnisher<'a> {
 
     /// Completes `body` with everything an object has before its own fields begin.
     fn add(&mut self, heading: &Heading<'_>, mut body: Value) -> Result<(), DescriptionError> {
-        let Some(kind) = Kind::named(heading.kind) else {
+        let Some(kind) = kinds::named(heading.kind) else {
             return Err(wrong(format!("{} is no kind this cluster knows", heading.kind)));
         };
         let place = format!("{} {}/{}", heading.kind, heading.namespace, heading.name);
@@ -205,7 +205,7 @@ impl<'a> Furnisher<'a> {
 
     fn add_manifest(&mut self, manifest: &Value) -> Result<(), DescriptionError> {
         let text = |path: &str| manifest.pointer(path).and_then(Value::as_str).unwrap_or_default();
-        let Some(kind) = Kind::named(text("/kind")) else {
+        let Some(kind) = kinds::named(text("/kind")) else {
             return Err(wrong(format!("objects: kind {:?} is not known here", text("/kind"))));
         };
         if text("/apiVersion") != kind.api_version() {

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{Furnisher, Heading, NO_LABELS, wrong};
 use crate::cluster::description::{DescriptionError, PortDescription, ServiceDescription};
-use crate::cluster::fingerprint;
+use crate::kube::fingerprint;
 
 /// One port of a service: `http:80/TCP->8080`, of which only the number must be there.
 #[derive(Debug, PartialEq)]

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{Furnisher, Heading, NO_LABELS, wrong};
 use crate::cluster::description::{Age, DescriptionError, NodeDescription};
-use crate::cluster::fingerprint;
+use crate::kube::fingerprint;
 
 /// Where pods can be put.
 pub(crate) struct Place {

@@ -4,11 +4,11 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::{Furnisher, Heading, wrong};
-use crate::cluster::age::stamp;
 use crate::cluster::description::{
     Age, ContainerDescription, DescriptionError, PodDescription, PodState,
 };
-use crate::cluster::fingerprint;
+use crate::kube::age::stamp;
+use crate::kube::fingerprint;
 
 /// Where a pod runs and since when: all that its status depends on besides its spec.
 pub(crate) struct Life<'a> {

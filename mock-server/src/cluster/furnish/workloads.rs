@@ -8,7 +8,7 @@ use super::{Furnisher, Heading, wrong};
 use crate::cluster::description::{
     ContainerDescription, DeploymentDescription, DescriptionError, PodDescription, PodState,
 };
-use crate::cluster::fingerprint;
+use crate::kube::fingerprint;
 
 use super::pods::{container, spec_defaults};
 

@@ -1,18 +1,16 @@
 //! The columns of each kind, and what fills them.
 
-use jiff::Timestamp;
 use serde_json::Value;
 
+use super::pods;
 use super::rows::{
     born, count, daemon_set, endpoint_slice, endpoints, entries, event, fraction, name, node,
     quota, read, service, with_template,
 };
-use super::{Columns, pods};
-use crate::cluster::kinds::Kind;
+use crate::kube::Kind;
+use crate::kube::table::{Columns, Row};
 
-pub(super) type Row = fn(&Value, Timestamp) -> Vec<Value>;
-
-pub(super) fn of(kind: &Kind) -> (Columns, Row) {
+pub(crate) fn of(kind: &Kind) -> (Columns, Row) {
     match kind.kind {
         "Pod" => (pods::COLUMNS, pods::row),
         "Node" => (

@@ -3,9 +3,9 @@
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::Columns;
 use super::rows::{born, items, name, or_none, read};
-use crate::cluster::age;
+use crate::kube::age;
+use crate::kube::table::Columns;
 
 pub(super) const COLUMNS: Columns = &[
     "Name",

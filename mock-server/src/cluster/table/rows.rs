@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::cluster::age;
+use crate::kube::age;
 
 pub(super) fn read(object: &Value, path: &str) -> Value {
     object.pointer(path).filter(|value| !value.is_null()).cloned().unwrap_or_else(|| "".into())

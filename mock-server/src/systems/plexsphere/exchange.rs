@@ -109,14 +109,11 @@ impl Exchange {
         response
     }
 
-    /// A clock that stands still dates the answers too, so that runs are alike to the byte.
-    /// Otherwise the machine's date is true, and already at hand.
     fn dated(&self, mut response: Response<Body>) -> Response<Body> {
-        if self.installation.clock.is_frozen() {
-            let date = self.now.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
-            if let Ok(date) = HeaderValue::from_str(&date) {
-                response.headers_mut().insert(DATE, date);
-            }
+        if let Some(date) = self.installation.clock.http_date(self.now)
+            && let Ok(date) = HeaderValue::from_str(&date)
+        {
+            response.headers_mut().insert(DATE, date);
         }
         response
     }

@@ -1,49 +1,39 @@
 //! OpenAPI v3, one document for each group: what `explain` reads, and what kubectl looks at
 //! before it creates, to learn whether the server checks fields itself.
 
-use std::collections::BTreeMap;
-use std::sync::LazyLock;
-
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
-use super::discovery::GROUPS;
-use super::kinds::{KINDS, Kind};
+use super::Kind;
+use super::discovery::Offered;
+use super::fingerprint;
 
 /// Served under this type and empty, OpenAPI v2 says that there is nothing to check against;
 /// clients from before v3 then leave the checking to the server.
 pub(crate) const V2_MEDIA: &str = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf";
 
-/// Documents are the same for every cluster and built when the first client asks.
-static DOCUMENTS: LazyLock<BTreeMap<String, String>> = LazyLock::new(|| {
-    let groups = std::iter::once("").chain(GROUPS.iter().copied());
-    groups.map(|group| (path(group), document(group).to_string())).collect()
-});
-
-fn path(group: &str) -> String {
-    if group.is_empty() { "api/v1".to_owned() } else { format!("apis/{group}/v1") }
+pub(crate) fn path(group: &str, version: &str) -> String {
+    if group.is_empty() { format!("api/{version}") } else { format!("apis/{group}/{version}") }
 }
 
-pub(crate) fn index() -> Value {
-    let paths: Map<String, Value> = DOCUMENTS
-        .keys()
-        .map(|path| {
-            let hash = super::fingerprint::hex(&["openapi", env!("CARGO_PKG_VERSION"), path], 16);
+/// Where the document of each group is.
+pub(crate) fn index(offered: &Offered) -> Value {
+    let groups = std::iter::once(("", "v1")).chain(offered.groups.iter().copied());
+    let paths: Map<String, Value> = groups
+        .map(|(group, version)| {
+            let path = path(group, version);
+            let hash = fingerprint::hex(&["openapi", env!("CARGO_PKG_VERSION"), &path], 16);
             let url = format!("/openapi/v3/{path}?hash={hash}");
-            (path.clone(), json!({ "serverRelativeURL": url }))
+            (path, json!({ "serverRelativeURL": url }))
         })
         .collect();
     json!({ "paths": paths })
 }
 
-pub(crate) fn of(path: &str) -> Option<&'static str> {
-    DOCUMENTS.get(path.trim_matches('/')).map(String::as_str)
-}
-
-fn document(group: &str) -> Value {
+pub(crate) fn document(kinds: &[&'static Kind], group: &str, title: &str, version: &str) -> Value {
     let mut generator = SchemaSettings::openapi3().into_generator();
     let (mut paths, mut roots) = (Map::new(), Vec::new());
-    for kind in KINDS.iter().filter(|kind| kind.group == group) {
+    for kind in kinds.iter().copied().filter(|kind| kind.group == group) {
         // The generator keeps the schema among its definitions; what it returns refers to it.
         let reference = (kind.schema)(&mut generator).to_value();
         let name = reference.get("$ref").and_then(Value::as_str).unwrap_or_default();
@@ -60,7 +50,7 @@ fn document(group: &str) -> Value {
     }
     json!({
         "openapi": "3.0.0",
-        "info": { "title": "Kubernetes", "version": "v1.32.4" },
+        "info": { "title": title, "version": version },
         "paths": paths,
         "components": { "schemas": schemas },
     })
@@ -82,7 +72,7 @@ fn add_paths(paths: &mut Map<String, Value>, kind: &Kind, schema: &str) {
         })
     };
     let writing = ["dryRun", "fieldManager", "fieldValidation"];
-    let base = format!("/{}", path(kind.group));
+    let base = format!("/{}", path(kind.group, kind.version));
     let base = if kind.namespaced { format!("{base}/namespaces/{{namespace}}") } else { base };
     let mut one = json!({
         "get": operation("get", &[]),
@@ -122,53 +112,5 @@ fn wrap_references(schema: &mut Value) {
         }
         Value::Array(items) => items.iter_mut().for_each(wrap_references),
         _ => {}
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_kind_can_be_found_by_kubectl() {
-        let index = index();
-        for kind in KINDS {
-            assert!(index["paths"].get(path(kind.group)).is_some());
-            let document: Value = serde_json::from_str(of(&path(kind.group)).unwrap()).unwrap();
-            let schemas = document["components"]["schemas"].as_object().unwrap();
-            let wanted = json!([identity(kind)]);
-            let found = schemas
-                .values()
-                .filter(|schema| schema.get("x-kubernetes-group-version-kind") == Some(&wanted));
-            assert_eq!(found.count(), 1, "{kind:?}");
-            let paths = document["paths"].as_object().unwrap();
-            let patch = paths
-                .iter()
-                .find(|(path, _)| path.ends_with(&format!("/{}/{{name}}", kind.plural)));
-            let parameters = patch.unwrap().1["patch"]["parameters"].to_string();
-            assert!(parameters.contains("fieldValidation"), "{kind:?}");
-        }
-    }
-
-    #[test]
-    fn references_lead_somewhere() {
-        fn references<'a>(value: &'a Value, out: &mut Vec<&'a str>) {
-            match value {
-                Value::Object(fields) => {
-                    out.extend(fields.get("$ref").and_then(Value::as_str));
-                    fields.values().for_each(|value| references(value, out));
-                }
-                Value::Array(items) => items.iter().for_each(|value| references(value, out)),
-                _ => {}
-            }
-        }
-        let document: Value = serde_json::from_str(of("api/v1").unwrap()).unwrap();
-        let mut found = Vec::new();
-        references(&document, &mut found);
-        assert!(found.len() > 100);
-        for reference in found {
-            let pointer = reference.trim_start_matches('#');
-            assert!(document.pointer(pointer).is_some(), "{reference}");
-        }
     }
 }

@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use crate::cluster::kinds::Kind;
+use crate::kube::Kind;
 
 #[derive(Debug, Default, Clone, PartialEq)]
 pub(crate) struct FieldSelector(Vec<Requirement>);
@@ -13,40 +13,6 @@ struct Requirement {
     field: String,
     value: String,
     equal: bool,
-}
-
-fn offered(kind: &Kind) -> &'static [&'static str] {
-    match kind.kind {
-        "Pod" => &[
-            "spec.nodeName",
-            "spec.restartPolicy",
-            "spec.schedulerName",
-            "spec.serviceAccountName",
-            "spec.hostNetwork",
-            "status.phase",
-            "status.podIP",
-            "status.nominatedNodeName",
-        ],
-        "Event" => &[
-            "involvedObject.kind",
-            "involvedObject.namespace",
-            "involvedObject.name",
-            "involvedObject.uid",
-            "involvedObject.apiVersion",
-            "involvedObject.resourceVersion",
-            "involvedObject.fieldPath",
-            "reason",
-            "reportingComponent",
-            "source",
-            "type",
-        ],
-        "Namespace" => &["status.phase"],
-        "Node" => &["spec.unschedulable"],
-        "Secret" => &["type"],
-        "Service" => &["spec.clusterIP", "spec.type"],
-        "ReplicaSet" => &["status.replicas"],
-        _ => &[],
-    }
 }
 
 impl FieldSelector {
@@ -65,7 +31,7 @@ impl FieldSelector {
             let field = field.trim();
             let known = field == "metadata.name"
                 || (field == "metadata.namespace" && kind.namespaced)
-                || offered(kind).contains(&field);
+                || (kind.fields)(kind).contains(&field);
             if !known {
                 return Err(format!("field label not supported: {field}"));
             }
@@ -117,11 +83,12 @@ fn read(object: &Value, field: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cluster::kinds;
     use serde_json::json;
 
     #[test]
     fn fields_choose() {
-        let pod = Kind::named("Pod").unwrap();
+        let pod = kinds::named("Pod").unwrap();
         let object = json!({
             "metadata": { "name": "a", "namespace": "shop" },
             "spec": { "nodeName": "w1" }, "status": { "phase": "Running" },
@@ -145,7 +112,7 @@ mod tests {
 
     #[test]
     fn fields_nobody_offers_are_refused() {
-        let (pod, node) = (Kind::named("Pod").unwrap(), Kind::named("Node").unwrap());
+        let (pod, node) = (kinds::named("Pod").unwrap(), kinds::named("Node").unwrap());
         assert_eq!(
             FieldSelector::parse("spec.colour=red", pod),
             Err("field label not supported: spec.colour".to_owned())

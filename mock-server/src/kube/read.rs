@@ -1,11 +1,13 @@
 //! Getting and listing: selection, pages, and the form the client asked for.
 
+use std::sync::Arc;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::kinds::Kind;
+use super::Kind;
 use super::negotiate::Form;
 use super::request::{Query, RequestInfo};
 use super::selector::{FieldSelector, LabelSelector};
@@ -16,8 +18,10 @@ use super::table;
 /// Which objects of a kind are meant.
 #[derive(Debug, Clone)]
 pub(crate) struct Selection {
-    pub(crate) labels: LabelSelector,
-    pub(crate) fields: FieldSelector,
+    labels: LabelSelector,
+    fields: FieldSelector,
+    /// The names the caller may see; without this, all of them.
+    names: Option<Arc<[String]>>,
 }
 
 impl Selection {
@@ -28,6 +32,7 @@ impl Selection {
             labels: LabelSelector::parse(query.text("labelSelector"))
                 .map_err(|why| unable(format!("unable to parse requirement: {why}")))?,
             fields: FieldSelector::parse(query.text("fieldSelector"), kind).map_err(unable)?,
+            names: None,
         };
         if !asked.name.is_empty() {
             selection.fields = selection.fields.and_name(&asked.name);
@@ -35,12 +40,28 @@ impl Selection {
         Ok(selection)
     }
 
+    /// Only what has this label.
+    pub(crate) fn labelled(mut self, key: &str, value: &str) -> Self {
+        self.labels = self.labels.and(key, value);
+        self
+    }
+
+    /// Only what has one of these names.
+    pub(crate) fn among(mut self, names: Arc<[String]>) -> Self {
+        self.names = Some(names);
+        self
+    }
+
     pub(crate) fn matches(&self, object: &Value) -> bool {
-        self.labels.matches(object) && self.fields.matches(object)
+        let seen = self.names.as_ref().is_none_or(|names| {
+            let name = object.pointer("/metadata/name").and_then(Value::as_str);
+            names.iter().any(|known| Some(known.as_str()) == name)
+        });
+        seen && self.labels.matches(object) && self.fields.matches(object)
     }
 
     fn is_everything(&self) -> bool {
-        self.labels.is_everything() && self.fields.is_everything()
+        self.names.is_none() && self.labels.is_everything() && self.fields.is_everything()
     }
 }
 
@@ -81,17 +102,17 @@ fn continuation(version: u64, key: &Key) -> String {
     URL_SAFE_NO_PAD.encode(token.to_string())
 }
 
-fn resume(kind: &Kind, token: &str) -> Result<Option<Key>, Refusal> {
+fn resume(kind: &Kind, token: &str) -> Result<Option<(u64, Key)>, Refusal> {
     if token.is_empty() {
         return Ok(None);
     }
     let read = || {
         let token: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(token).ok()?).ok()?;
         let (namespace, name) = (token.get("ns")?.as_str()?, token.get("start")?.as_str()?);
-        Some(Key::of(kind, namespace, name))
+        Some((token.get("rv")?.as_u64()?, Key::of(kind, namespace, name)))
     };
     match read() {
-        Some(key) => Ok(Some(key)),
+        Some(found) => Ok(Some(found)),
         None => Err(Refusal::bad_request("continue key is not valid")),
     }
 }
@@ -102,8 +123,8 @@ pub(crate) fn list(
     asked: &RequestInfo,
     query: &Query,
     shown: Shown,
+    selection: &Selection,
 ) -> Result<Value, Refusal> {
-    let selection = Selection::read(kind, asked, query)?;
     let limit = match query.get("limit") {
         None | Some("" | "0") => usize::MAX,
         Some(text) => text.parse().map_err(|_| {
@@ -112,6 +133,12 @@ pub(crate) fn list(
     };
     let start = resume(kind, query.text("continue"))?;
     let (items, meta) = store.read(|state| {
+        let start = match start {
+            Some((version, _)) if !state.remembers(version) => {
+                return Err(Refusal::expired_continue());
+            }
+            start => start.map(|(_, key)| key),
+        };
         let mut found = state
             .list(kind, &asked.namespace, start.as_ref())
             .filter(|(_, object)| selection.matches(object));
@@ -119,7 +146,7 @@ pub(crate) fn list(
         let mut items = Vec::new();
         for (key, object) in found.by_ref().take(limit) {
             last = Some(key);
-            items.push(std::sync::Arc::clone(object));
+            items.push(Arc::clone(object));
         }
         let mut meta = json!({ "resourceVersion": state.version().to_string() });
         let left = found.count();
@@ -130,8 +157,8 @@ pub(crate) fn list(
                 meta["remainingItemCount"] = left.into();
             }
         }
-        (items, meta)
-    });
+        Ok((items, meta))
+    })?;
     Ok(match shown.form {
         Form::Table { version } => {
             let objects: Vec<&Value> = items.iter().map(AsRef::as_ref).collect();
@@ -152,11 +179,7 @@ pub(crate) fn list(
     })
 }
 
-pub(crate) fn get(
-    store: &Store,
-    kind: &Kind,
-    asked: &RequestInfo,
-) -> Result<std::sync::Arc<Value>, Refusal> {
+pub(crate) fn get(store: &Store, kind: &Kind, asked: &RequestInfo) -> Result<Arc<Value>, Refusal> {
     let key = Key::of(kind, &asked.namespace, &asked.name);
     store.read(|state| state.get(&key)).ok_or_else(|| Refusal::not_found(kind, &asked.name))
 }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use serde_json::Value;
 use tokio::sync::watch;
 
-use super::kinds::Kind;
+use super::Kind;
 
 /// How many changes a watch may lie behind before it is told to list again.
 const HISTORY: usize = 4096;
@@ -114,6 +114,12 @@ impl State {
         self.version
     }
 
+    /// Whether everything since that version is still known. One from the future belongs to
+    /// another life of this store.
+    pub(crate) fn remembers(&self, version: u64) -> bool {
+        (self.forgotten..=self.version).contains(&version)
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.objects.len()
     }
@@ -201,11 +207,12 @@ impl State {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cluster::kinds;
     use serde_json::json;
 
     #[test]
     fn versions_rise_and_history_tells() {
-        let (store, map) = (Store::new(), Kind::named("ConfigMap").unwrap());
+        let (store, map) = (Store::new(), kinds::named("ConfigMap").unwrap());
         let key = |name: &str| Key::of(map, "a", name);
         let start = store.read(State::version);
         store.edit(|state| {
@@ -223,7 +230,7 @@ mod tests {
 
     #[test]
     fn memory_is_bounded() {
-        let (store, map) = (Store::new(), Kind::named("ConfigMap").unwrap());
+        let (store, map) = (Store::new(), kinds::named("ConfigMap").unwrap());
         let start = store.read(State::version);
         store.edit(|state| {
             for _ in 0..=HISTORY {
@@ -239,12 +246,12 @@ mod tests {
 
     #[test]
     fn lists_go_on_from_where_they_stopped() {
-        let (store, map) = (Store::new(), Kind::named("ConfigMap").unwrap());
+        let (store, map) = (Store::new(), kinds::named("ConfigMap").unwrap());
         store.edit(|state| {
             for (namespace, name) in [("a", "1"), ("a", "2"), ("b", "1")] {
                 state.put(Key::of(map, namespace, name), json!({ "metadata": {} }));
             }
-            state.put(Key::of(Kind::named("Pod").unwrap(), "a", "p"), json!({ "metadata": {} }));
+            state.put(Key::of(kinds::named("Pod").unwrap(), "a", "p"), json!({ "metadata": {} }));
         });
         let names = |namespace: &str, start: Option<Key>| -> Vec<String> {
             store.read(|state| {

@@ -7,7 +7,7 @@ use super::status::Refusal;
 
 /// The group that no rule can bind.
 const MASTERS: &str = "system:masters";
-const AUTHENTICATED: &str = "system:authenticated";
+pub(crate) const AUTHENTICATED: &str = "system:authenticated";
 
 /// Who is asking, as whoever stands in front of the cluster has established it.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -62,38 +62,12 @@ pub struct Rule {
     pub paths: Vec<String>,
 }
 
-fn reading() -> Vec<String> {
+pub(crate) fn reading() -> Vec<String> {
     ["get", "list", "watch"].map(str::to_owned).to_vec()
 }
 
 fn everything() -> Vec<String> {
     vec!["*".to_owned()]
-}
-
-/// What holds when a description says nothing: whoever is authenticated may look at
-/// everything but secrets.
-pub(crate) fn default_rules() -> Vec<Rule> {
-    let mut rules: Vec<Rule> = Vec::new();
-    for kind in super::kinds::KINDS.iter().filter(|kind| kind.plural != "secrets") {
-        let mut resources = vec![kind.plural.to_owned()];
-        if kind.kind == "Pod" {
-            resources.push("pods/log".to_owned());
-        }
-        match rules.iter_mut().find(|rule| rule.api_groups == [kind.group]) {
-            Some(rule) => rule.resources.extend(resources),
-            None => rules.push(Rule {
-                users: Vec::new(),
-                groups: vec![AUTHENTICATED.to_owned()],
-                verbs: reading(),
-                api_groups: vec![kind.group.to_owned()],
-                resources,
-                resource_names: Vec::new(),
-                namespaces: Vec::new(),
-                paths: Vec::new(),
-            }),
-        }
-    }
-    rules
 }
 
 /// What is open to everybody authenticated on any cluster, so that clients can find their way.
@@ -201,34 +175,12 @@ pub(crate) fn authorize(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cluster::request::Query;
+    use crate::kube::request::Query;
     use axum::http::{Method, Uri};
 
     fn asked(method: &Method, uri: &str) -> RequestInfo {
         let uri: Uri = uri.parse().unwrap();
         RequestInfo::read(method, &uri, &Query::parse(uri.query().unwrap_or("")))
-    }
-
-    #[test]
-    fn by_default_people_look_and_masters_do() {
-        let (rules, viewer) = (default_rules(), Caller::new("ana", &["devs"]));
-        let master = Caller::new("root", &["system:masters"]);
-        for (method, uri, expected) in [
-            (Method::GET, "/api/v1/pods", true),
-            (Method::GET, "/api/v1/pods?watch=1", true),
-            (Method::GET, "/api/v1/namespaces/a/pods/b/log", true),
-            (Method::GET, "/api/v1/namespaces/a/pods/b/exec", false),
-            (Method::GET, "/api/v1/namespaces/a/secrets", false),
-            (Method::POST, "/api/v1/namespaces/a/pods", false),
-            (Method::DELETE, "/api/v1/namespaces/a", false),
-            (Method::GET, "/version", true),
-            (Method::GET, "/metrics", false),
-            (Method::POST, "/apis/authentication.k8s.io/v1/selfsubjectreviews", true),
-        ] {
-            let asked = asked(&method, uri);
-            assert_eq!(allowed(&rules, &viewer, &asked), expected, "{uri}");
-            assert!(allowed(&rules, &master, &asked), "{uri}");
-        }
     }
 
     #[test]
@@ -255,7 +207,7 @@ mod tests {
     #[test]
     fn the_refusal_reads_like_the_real_one() {
         let refused = authorize(
-            &default_rules(),
+            &[],
             &Caller::new("ana", &[]),
             &asked(&Method::POST, "/api/v1/namespaces/shop/pods"),
         );

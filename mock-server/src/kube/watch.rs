@@ -8,7 +8,7 @@ use axum::http::{Response, StatusCode};
 use serde_json::{Value, json};
 
 use super::Clock;
-use super::kinds::Kind;
+use super::Kind;
 use super::negotiate::Form;
 use super::read::{Selection, Shown, metadata_only};
 use super::request::{Query, RequestInfo};
@@ -45,6 +45,7 @@ pub(crate) fn answer(
     asked: &RequestInfo,
     query: &Query,
     shown: Shown,
+    selection: Selection,
     (clock, ended): (Clock, Ended),
 ) -> Result<Response<Body>, Refusal> {
     let initial = query.get("sendInitialEvents").is_some() && query.flag("sendInitialEvents");
@@ -61,7 +62,7 @@ pub(crate) fn answer(
         store: Arc::clone(store),
         kind,
         namespace: asked.namespace.clone(),
-        selection: Selection::read(kind, asked, query)?,
+        selection,
         shown,
         clock,
         columns: true,

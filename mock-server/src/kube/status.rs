@@ -5,7 +5,7 @@ use axum::body::Body;
 use axum::http::{Response, StatusCode, header};
 use serde_json::{Value, json};
 
-use super::kinds::Kind;
+use super::Kind;
 
 /// One refusal on its way to becoming a `Status`.
 #[derive(Debug)]
@@ -146,6 +146,23 @@ impl Refusal {
         Self::new(StatusCode::GONE, "Expired", message)
     }
 
+    /// A list that is to go on from where nobody remembers.
+    pub(crate) fn expired_continue() -> Self {
+        let message = "The provided continue parameter is too old to display a consistent list result. Start a new list without the continue parameter.";
+        Self::new(StatusCode::GONE, "Expired", message)
+    }
+
+    pub(crate) fn unauthorized() -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, "Unauthorized", "Unauthorized")
+    }
+
+    pub(crate) fn internal(why: &str) -> Self {
+        let message = format!("Internal error occurred: {why}");
+        let mut refusal = Self::new(StatusCode::INTERNAL_SERVER_ERROR, "InternalError", message);
+        refusal.details = json!({ "causes": [{ "message": why }] });
+        refusal
+    }
+
     pub(crate) fn unsupported_media(offered: &str, accepted: &str) -> Self {
         let message = format!(
             "the body of the request was in an unknown format - accepted media types include: {accepted} (not {offered:?})"
@@ -168,18 +185,26 @@ impl Refusal {
         Self::new(StatusCode::NOT_IMPLEMENTED, "NotImplemented", message)
     }
 
+    /// The one word that clients go by.
+    pub(crate) fn reason(&self) -> &'static str {
+        self.reason
+    }
+
     /// The `Status` itself; a watch sends it inside an ERROR event.
     pub(crate) fn status(&self) -> Value {
-        json!({
+        let mut status = json!({
             "kind": "Status",
             "apiVersion": "v1",
             "metadata": {},
             "status": "Failure",
             "message": self.message,
             "reason": self.reason,
-            "details": self.details,
             "code": self.code.as_u16(),
-        })
+        });
+        if self.details.as_object().is_some_and(|details| !details.is_empty()) {
+            status["details"] = self.details.clone();
+        }
+        status
     }
 
     pub(crate) fn response(&self) -> Response<Body> {

@@ -34,6 +34,13 @@ impl LabelSelector {
         Ok(Self(requirements))
     }
 
+    /// One more requirement, which no other can take back.
+    pub(crate) fn and(mut self, key: &str, value: &str) -> Self {
+        let test = Test::In(vec![value.to_owned()]);
+        self.0.push(Requirement { key: key.to_owned(), test });
+        self
+    }
+
     pub(crate) fn is_everything(&self) -> bool {
         self.0.is_empty()
     }

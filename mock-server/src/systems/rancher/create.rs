@@ -1,0 +1,267 @@
+//! Creating a kubeconfig: the checks in their documented order, then tokens, then the text that
+//! is shown once.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use super::api::Asking;
+use super::kinds::{EXT, KUBECONFIG, TOKEN};
+use super::render::{Kubeconfig, Login};
+use super::rules;
+use super::state::ownership;
+use super::tokens::{self, NAME_LETTERS, New, condition};
+use super::visit::TOKEN_ID;
+use crate::kube::age::stamp;
+use crate::kube::body::Written;
+use crate::kube::status::Refusal;
+use crate::kube::store::Key;
+use crate::kube::write::{Done, admit, dry, label_causes, text};
+use crate::world::rancher::Cluster;
+
+/// As many as anybody needs, so that the memory of the machine is not one client's.
+const MOST: usize = 20_000;
+
+fn forbidden(why: &str) -> Refusal {
+    Refusal::forbidden(KUBECONFIG.plural, EXT, "", why)
+}
+
+pub(super) fn answer(asking: &Asking<'_>, written: Written) -> Result<Done, Refusal> {
+    let dry = dry(asking.query)?;
+    let (object, warnings) = admit(&KUBECONFIG, asking.query, written.value, &written.duplicates)?;
+    let caller = &asking.caller;
+    let state = asking.state;
+    let user = caller.user.as_str();
+    if state.user(user).is_none() {
+        return Err(forbidden(&format!("user {user} is not a Rancher user")));
+    }
+    let token = caller.extra.iter().find(|(key, _)| key == TOKEN_ID);
+    let Some(token) = token.and_then(|(_, values)| values.first()) else {
+        return Err(forbidden("the request token ID is missing"));
+    };
+    if state.object(&TOKEN, token).is_none() {
+        let why = format!(
+            "cannot get the request token {token}: {} {token:?} not found",
+            TOKEN.qualified()
+        );
+        return Err(forbidden(&why));
+    }
+    let causes = {
+        let mut causes = Vec::new();
+        label_causes(&object, &mut causes);
+        causes
+    };
+    if !causes.is_empty() {
+        return Err(Refusal::invalid(&KUBECONFIG, text(&object, "/metadata/name"), &causes));
+    }
+    let wanted: Vec<&str> = object
+        .pointer("/spec/clusters")
+        .and_then(Value::as_array)
+        .map(|clusters| clusters.iter().filter_map(Value::as_str).collect())
+        .unwrap_or_default();
+    if wanted.iter().collect::<HashSet<_>>().len() != wanted.len() {
+        return Err(Refusal::bad_request("spec.clusters must be unique"));
+    }
+    let ttl = ttl(asking, &object)?;
+    let host = host(asking)?;
+    let clusters = clusters(asking, &wanted)?;
+    let current = match text(&object, "/spec/currentContext") {
+        "" => clusters.first().map(|cluster| cluster.name.clone()),
+        named if clusters.iter().any(|cluster| cluster.name == named) => Some(named.to_owned()),
+        named => {
+            return Err(Refusal::bad_request(format!("invalid spec.currentContext {named}")));
+        }
+    };
+    let making = Making { asking, clusters, current, ttl, host };
+    let object = if dry { making.rehearse(object) } else { making.perform(object)? };
+    Ok(Done { object: Arc::new(object), created: true, warnings })
+}
+
+fn ttl(asking: &Asking<'_>, object: &Value) -> Result<i64, Refusal> {
+    let most = tokens::default_ttl(asking.state);
+    match object.pointer("/spec/ttl").and_then(Value::as_i64).unwrap_or_default() {
+        ttl if ttl < 0 => Err(Refusal::bad_request("spec.ttl can't be negative")),
+        0 => Ok(most),
+        ttl if most > 0 && ttl > most => {
+            Err(Refusal::bad_request(format!("spec.ttl {ttl} exceeds max ttl {most} (seconds)")))
+        }
+        ttl => Ok(ttl),
+    }
+}
+
+/// The host of the setting, or else the one that was asked.
+fn host(asking: &Asking<'_>) -> Result<String, Refusal> {
+    let setting = asking.state.setting("server-url");
+    let named = setting.split_once("://").map_or(setting.as_str(), |(_, rest)| rest);
+    let named = named.split('/').next().unwrap_or_default();
+    match (named, asking.host) {
+        ("", "") => Err(Refusal::internal("cannot tell the server's host")),
+        ("", host) => Ok(host.to_owned()),
+        (named, _) => Ok(named.to_owned()),
+    }
+}
+
+fn clusters<'a>(asking: &Asking<'a>, wanted: &[&str]) -> Result<Vec<&'a Cluster>, Refusal> {
+    let (rules, caller) = (&asking.state.rules, &asking.caller);
+    let find = |name: &str| asking.state.world.clusters.iter().find(|one| one.name == name);
+    let permitted = |cluster: &Cluster| rules::may_get_cluster(rules, caller, &cluster.name);
+    if find("local").is_none() {
+        return Err(Refusal::internal("cannot get the local cluster"));
+    }
+    if wanted.first() == Some(&"*") {
+        let names = asking.state.cluster_names();
+        let all = names.iter().filter_map(|name| find(name));
+        return Ok(all.filter(|cluster| permitted(cluster)).collect());
+    }
+    wanted
+        .iter()
+        .map(|name| {
+            let cluster = find(name)
+                .ok_or_else(|| Refusal::bad_request(format!("cluster {name} not found")))?;
+            if permitted(cluster) {
+                return Ok(cluster);
+            }
+            let why = format!("user {} is not allowed to access cluster {name}", caller.user);
+            Err(forbidden(&why))
+        })
+        .collect()
+}
+
+/// A kubeconfig that nothing is wrong with.
+struct Making<'m, 'a> {
+    asking: &'m Asking<'a>,
+    clusters: Vec<&'a Cluster>,
+    current: Option<String>,
+    ttl: i64,
+    host: String,
+}
+
+impl Making<'_, '_> {
+    /// The object as it is stored, without what its tokens add.
+    fn placed(&self, mut object: Value) -> Value {
+        let ids = &self.asking.installation.ids;
+        let name = loop {
+            let name = format!("kubeconfig-{}", ids.letters(NAME_LETTERS, 5));
+            if self.asking.state.object(&KUBECONFIG, &name).is_none() {
+                break name;
+            }
+        };
+        let mut metadata = json!({
+            "name": name, "generateName": "kubeconfig-", "uid": ids.random_uuid(),
+            "creationTimestamp": stamp(self.asking.now),
+            "labels": object.pointer("/metadata/labels").filter(|l| l.is_object()).cloned()
+                .unwrap_or_else(|| json!({})),
+        });
+        metadata["labels"]["cattle.io/user-id"] = self.asking.caller.user.clone().into();
+        if let Some(annotations) = object.pointer("/metadata/annotations") {
+            metadata["annotations"] = annotations.clone();
+        }
+        object["metadata"] = metadata;
+        object["spec"]["ttl"] = self.ttl.into();
+        if let Some(current) = &self.current {
+            object["spec"]["currentContext"] = current.clone().into();
+        }
+        object["status"] = json!({ "summary": "Pending" });
+        object
+    }
+
+    fn text(&self, object: &Value, shared: Login, own: Vec<Option<Login>>) -> String {
+        let authority = match self.asking.state.setting("cacerts") {
+            setting if setting.is_empty() => self.asking.authority.to_owned(),
+            setting => setting,
+        };
+        Kubeconfig {
+            name: text(object, "/metadata/name"),
+            created: text(object, "/metadata/creationTimestamp"),
+            ttl: self.ttl,
+            server: &format!("https://{}{}", self.host, self.asking.base),
+            host: &self.host,
+            authority: &authority,
+            shared,
+            clusters: self.clusters.iter().copied().zip(own).collect(),
+            current: self.current.as_deref(),
+        }
+        .text()
+    }
+
+    /// Logins that ask a program, where there are no tokens.
+    fn asking_logins(&self) -> (Login, Vec<Option<Login>>) {
+        let user = self.asking.caller.user.as_str();
+        let ask = |cluster: Option<&str>| Login::Ask {
+            user: user.to_owned(),
+            cluster: cluster.map(str::to_owned),
+        };
+        let own = self.clusters.iter().map(|one| one.ace.is_some().then(|| ask(Some(&one.name))));
+        (ask(None), own.collect())
+    }
+
+    /// What would be answered. Nothing is kept, and there are no tokens.
+    fn rehearse(&self, object: Value) -> Value {
+        let mut object = self.placed(object);
+        let (shared, own) = self.asking_logins();
+        let value = self.text(&object, shared, own);
+        object["status"] = tokens::status("Complete", &[], self.asking.now);
+        object["status"]["value"] = value.into();
+        object
+    }
+
+    fn perform(&self, object: Value) -> Result<Value, Refusal> {
+        let (state, now) = (self.asking.state, self.asking.now);
+        let object = self.placed(object);
+        let name = text(&object, "/metadata/name").to_owned();
+        let key = Key::of(&KUBECONFIG, "", &name);
+        let pending = state.store.edit(|store| {
+            if store.len() >= MOST {
+                let why = format!("exceeded quota: this Rancher holds {MOST} objects");
+                return Err(forbidden(&why));
+            }
+            Ok(store.put(key.clone(), object))
+        })?;
+        let mut minted = Vec::new();
+        let (shared, own) = if state.setting("kubeconfig-generate-token") == "false" {
+            self.asking_logins()
+        } else {
+            let mut mint = |cluster: Option<&str>| {
+                let new = New {
+                    user: &self.asking.caller.user,
+                    kubeconfig: &name,
+                    cluster,
+                    ttl: self.ttl,
+                    born: now,
+                };
+                let (token, shown) = tokens::mint(state, &self.asking.installation.ids, &new);
+                minted.push(token);
+                Login::Token(shown)
+            };
+            let shared = mint(None);
+            let own =
+                self.clusters.iter().map(|one| one.ace.is_some().then(|| mint(Some(&one.name))));
+            (shared, own.collect())
+        };
+        let mut complete = (*pending).clone();
+        if !minted.is_empty() {
+            complete["metadata"]["ownerReferences"] = minted.iter().map(ownership).collect();
+        }
+        complete["status"] = tokens::status("Complete", &minted, now);
+        let stored = state.store.edit(|store| store.put(key, complete));
+        let mut shown = (*stored).clone();
+        shown["status"]["value"] = self.text(&stored, shared, own).into();
+        Ok(shown)
+    }
+}
+
+/// Says on the object that it was changed, once, however often.
+pub(super) fn mark_updated(object: &mut Value, now: jiff::Timestamp) {
+    if !object["status"].is_object() {
+        object["status"] = json!({});
+    }
+    let conditions = &mut object["status"]["conditions"];
+    if !conditions.is_array() {
+        *conditions = json!([]);
+    }
+    if let Some(conditions) = conditions.as_array_mut() {
+        conditions.retain(|one| one.get("type").and_then(Value::as_str) != Some("Updated"));
+        conditions.push(condition("Updated", None, now));
+    }
+}

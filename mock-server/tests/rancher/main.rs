@@ -1,0 +1,13 @@
+//! Rancher as its callers meet it: every command of its page through stock kubectls, and
+//! requests that no kubectl would send.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod bench;
+mod changes;
+mod clusters;
+mod creation;
+#[path = "../cluster/kubectls.rs"]
+mod kubectls;
+mod many;
+mod page;
+mod visibility;
