@@ -10,8 +10,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     // The scenarios are embedded as they are, but a new file must be noticed.
     println!("cargo::rerun-if-changed={}", worlds.with_file_name("scenarios").display());
     let out = PathBuf::from(env::var("OUT_DIR")?);
-    for name in ["default", "tiny", "bench", "rancher"] {
-        let file = worlds.join(name).with_extension("yaml");
+    let named = ["default", "tiny", "bench"].map(|name| (name, name));
+    for (name, file) in named.into_iter().chain([("rancher", "rancher/standard")]) {
+        let file = worlds.join(file).with_extension("yaml");
         println!("cargo::rerun-if-changed={}", file.display());
         let world: serde_json::Value = serde_saphyr::from_str(&fs::read_to_string(&file)?)?;
         fs::write(out.join(name).with_extension("json"), serde_json::to_vec(&world)?)?;

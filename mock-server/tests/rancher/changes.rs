@@ -120,7 +120,7 @@ fn a_deletion_may_have_conditions() {
 
 #[test]
 fn tokens_and_kubeconfigs_go_together() {
-    let bench = Bench::start();
+    let bench = Bench::with(mock_server::MockServer::builder().clock("2026-06-01T12:00:00Z"));
     let [wanda, admin] = [WANDA, ADMIN].map(|user| bench.token("", user));
     let count = || bench.get(TOKENS, &admin).json()["items"].as_array().unwrap().len();
     let before = count();

@@ -47,7 +47,7 @@ fn what_comes_out_works_with_kubectl() {
 
 #[test]
 fn tokens_are_good_where_they_are_good_and_until_they_end() {
-    let bench = Bench::start();
+    let bench = Bench::with(mock_server::MockServer::builder().clock("2026-06-01T12:00:00Z"));
     let [wanda, admin, kemal] = [WANDA, ADMIN, KEMAL].map(|user| bench.token("", user));
     let made =
         bench.created(&wanda, &json!({ "clusters": ["c-m-p66cdvlj", "c-m-fcd3g5h"], "ttl": 600 }));

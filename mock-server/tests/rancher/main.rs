@@ -8,6 +8,7 @@ mod clusters;
 mod creation;
 #[path = "../cluster/kubectls.rs"]
 mod kubectls;
+mod library;
 mod many;
 mod page;
 mod visibility;
