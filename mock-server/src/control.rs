@@ -51,7 +51,7 @@ async fn dispatch(x: &mut Exchange, what: &str, method: &Method, ready: &str) ->
             Ok(listeners(x))
         }
         ("reset", &Method::POST) => {
-            x.namespace.reset().map_err(|_| Refusal::internal())?;
+            x.namespace.reset();
             Ok(no_content())
         }
         ("world", &Method::GET) => Ok(whole(&x.installation.directory.file)),
@@ -122,5 +122,6 @@ fn enter_world(x: &Exchange, bytes: &[u8]) -> Result<(), Refusal> {
     let text = std::str::from_utf8(bytes).map_err(|_| invalid("the world is not UTF-8".into()))?;
     let file = WorldFile::parse(text).map_err(|error| invalid(error.to_string()))?;
     let scene = Scene::prepare(file).map_err(|error| invalid(error.to_string()))?;
-    x.namespace.enter(&scene).map_err(|_| Refusal::internal())
+    x.namespace.enter(&scene);
+    Ok(())
 }

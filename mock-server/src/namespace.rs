@@ -1,11 +1,11 @@
 //! Namespaces: simulated installations side by side on one server, each with a world,
 //! a clock, keys, sessions and a journal of its own, made by its first use.
 
-use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
+use hashbrown::HashMap;
 use jiff::Timestamp;
 use ring::hmac;
 
@@ -33,8 +33,6 @@ pub enum NamespaceError {
     Name,
     #[error("this server keeps at most {MOST} namespaces; start another one")]
     Full,
-    #[error("no key can be made for this namespace")]
-    Keys,
 }
 
 /// What is true in a namespace until it is reset or given another world.
@@ -139,12 +137,12 @@ pub struct Namespace {
 }
 
 impl Namespace {
-    fn create(name: &str, origin: Arc<Origin>) -> Result<Self, NamespaceError> {
+    fn create(name: &str, origin: Arc<Origin>) -> Self {
         let seed = derive(&origin.seed, &[b"namespace", name.as_bytes()]);
         let journal = Arc::new(Journal::new(origin.journal));
         let ground = Ground { name, seed: &seed, journal: &journal, origin: &origin };
-        let first = ground.install(&origin.scene, origin.clock.fork(), 0)?;
-        Ok(Self { name: name.into(), journal, seed, origin, now: RwLock::new(Arc::new(first)) })
+        let first = ground.install(&origin.scene, origin.clock.fork(), 0);
+        Self { name: name.into(), journal, seed, origin, now: RwLock::new(Arc::new(first)) }
     }
 
     pub fn installation(&self) -> Arc<Installation> {
@@ -156,20 +154,17 @@ impl Namespace {
     }
 
     /// Back to how the namespace began: world, clock, ids, sessions, journal.
-    pub fn reset(&self) -> Result<(), NamespaceError> {
-        let first = self.ground().install(&self.origin.scene, self.origin.clock.fork(), 0)?;
-        self.replace(first);
+    pub fn reset(&self) {
+        self.replace(self.ground().install(&self.origin.scene, self.origin.clock.fork(), 0));
         self.journal.clear();
-        Ok(())
     }
 
     /// Another world, without sessions, at the time it is here.
-    pub fn enter(&self, scene: &Scene) -> Result<(), NamespaceError> {
+    pub fn enter(&self, scene: &Scene) {
         let before = self.installation();
         // Another stretch of ids, so that none means two sessions.
         let stretch = before.ids.stretch() + 1;
-        self.replace(self.ground().install(scene, before.clock.fork(), stretch)?);
-        Ok(())
+        self.replace(self.ground().install(scene, before.clock.fork(), stretch));
     }
 
     fn ground(&self) -> Ground<'_> {
@@ -186,15 +181,9 @@ struct Ground<'n> {
 }
 
 impl Ground<'_> {
-    fn install(
-        &self,
-        scene: &Scene,
-        clock: Clock,
-        stretch: u64,
-    ) -> Result<Installation, NamespaceError> {
+    fn install(&self, scene: &Scene, clock: Clock, stretch: u64) -> Installation {
         let seed = self.seed;
-        let mut keys =
-            Keys::from_seed(derive(seed, &[b"signing key"])).map_err(|_| NamespaceError::Keys)?;
+        let mut keys = Keys::from_seed(derive(seed, &[b"signing key"]));
         let site = self.origin.site.as_ref();
         if let Some(kept) = site.and_then(|site| site.host_seed()) {
             keys = keys.with_ssh_host_seed(derive(kept, &[b"host", self.name.as_bytes()]));
@@ -204,7 +193,7 @@ impl Ground<'_> {
         let node = site.filter(|_| world.listeners.served).map(|site| {
             Node::new(Arc::clone(site), Arc::clone(self.journal), &host, keys.ssh_host_seed())
         });
-        Ok(Installation {
+        Installation {
             directory: Arc::clone(&scene.directory),
             model: Arc::clone(&scene.model),
             clock,
@@ -219,7 +208,7 @@ impl Ground<'_> {
             annex: Annex::default(),
             sessions: Mutex::new(Sessions::new(world.sessions.retention_seconds)),
             k0rdent: Mutex::default(),
-        })
+        }
     }
 }
 
@@ -242,13 +231,10 @@ pub struct Namespaces {
 }
 
 impl Namespaces {
-    pub fn new(origin: Origin) -> Result<Self, NamespaceError> {
+    pub fn new(origin: Origin) -> Self {
         let origin = Arc::new(origin);
-        Ok(Self {
-            default: Arc::new(Namespace::create(DEFAULT, Arc::clone(&origin))?),
-            origin,
-            others: RwLock::default(),
-        })
+        let default = Arc::new(Namespace::create(DEFAULT, Arc::clone(&origin)));
+        Self { default, origin, others: RwLock::default() }
     }
 
     pub fn default_one(&self) -> Arc<Namespace> {
@@ -274,7 +260,7 @@ impl Namespaces {
         if others.len() >= MOST {
             return Err(NamespaceError::Full);
         }
-        let made = Arc::new(Namespace::create(name, Arc::clone(&self.origin))?);
+        let made = Arc::new(Namespace::create(name, Arc::clone(&self.origin)));
         others.insert(name.into(), Arc::clone(&made));
         Ok(made)
     }

@@ -128,7 +128,6 @@ fn refuse(error: &NamespaceError) -> Refusal {
     match error {
         NamespaceError::Name => Refusal::new(400, "invalid_namespace", error.to_string()),
         NamespaceError::Full => Refusal::new(503, "namespace_limit_reached", error.to_string()),
-        NamespaceError::Keys => Refusal::internal(),
     }
 }
 

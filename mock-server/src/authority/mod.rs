@@ -13,5 +13,5 @@ mod tests;
 
 pub use claims::{Claims, TargetClaims};
 pub use dev_ca::{CaError, DevCa, Draft};
-pub use keys::{Keys, KeysError, MAX_TOKEN_BYTES, TokenTooLong, VerifyingKey};
+pub use keys::{Keys, MAX_TOKEN_BYTES, TokenTooLong, VerifyingKey};
 pub use redeem::{Expected, Redeemed, Refusal, redeem};

@@ -18,7 +18,7 @@ use ring::digest::{SHA256, digest};
 use ring::rand::{SecureRandom as _, SystemRandom};
 
 use crate::authority::{CaError, DevCa, Draft};
-use crate::namespace::{NamespaceError, Namespaces, Origin, Scene};
+use crate::namespace::{Namespaces, Origin, Scene};
 use crate::net;
 use crate::node::Site;
 use crate::route::{self, Reach, Server};
@@ -44,8 +44,6 @@ pub enum StartError {
     File { place: String, source: io::Error },
     #[error(transparent)]
     Ca(#[from] CaError),
-    #[error(transparent)]
-    Namespace(#[from] NamespaceError),
     #[error("cannot start the runtime: {0}")]
     Runtime(io::Error),
     #[error("`{0}` is not a moment in RFC 3339")]
@@ -198,7 +196,7 @@ fn namespaces(config: &Config, site: Option<Arc<Site>>) -> Result<Namespaces, St
         journal: config.journal,
         bind: config.address.ip(),
         site,
-    })?)
+    }))
 }
 
 /// Where runs are to be alike by their seed, host keys follow from it like everything else.

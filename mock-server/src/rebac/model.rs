@@ -1,7 +1,8 @@
 //! The tuples and permissions of a world, indexed once so that a check costs what it touches.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
+use hashbrown::HashMap;
 use jiff::Timestamp;
 
 use super::tuple::{is_name, type_of};

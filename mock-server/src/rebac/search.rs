@@ -3,8 +3,7 @@
 //! Every rewrite is a union, so a node that did not lead to the subject once never will: each is
 //! visited once, which makes cycles harmless, and the first path found is a shortest one.
 
-use std::collections::HashSet;
-
+use hashbrown::HashSet;
 use jiff::Timestamp;
 use serde::Serialize;
 

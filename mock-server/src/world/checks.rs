@@ -1,6 +1,6 @@
 //! What a world has to keep to beyond its form: limits, and tokens and keys that mean one thing.
 
-use std::collections::{HashMap, HashSet};
+use hashbrown::{HashMap, HashSet};
 
 use super::directory::{Login, NodeLogin, at, wrong};
 use super::file::{WorldError, WorldFile};

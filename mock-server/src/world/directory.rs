@@ -1,8 +1,8 @@
 //! A world file resolved: names to ids, tokens to logins, and every reference checked.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
+use hashbrown::HashMap;
 use uuid::Uuid;
 
 use super::checks::{check_host, check_policies, collect_keys, collect_tokens};

@@ -20,6 +20,9 @@ use crate::namespace::{Installation, Namespace};
 use crate::world::directory::Index;
 use crate::world::journal::Open;
 
+/// Room for an issued session, so that its buffer does not grow piece by piece.
+const USUAL: usize = 1_536;
+
 pub type Answer = Result<Response<Body>, Refusal>;
 
 pub struct Exchange {
@@ -185,7 +188,10 @@ pub fn json(status: u16, value: &impl Serialize) -> Response<Body> {
 }
 
 fn json_as(content_type: &'static str, status: u16, value: &impl Serialize) -> Response<Body> {
-    let bytes = serde_json::to_vec(value).unwrap_or_default();
+    let mut bytes = Vec::with_capacity(USUAL);
+    if serde_json::to_writer(&mut bytes, value).is_err() {
+        bytes.clear();
+    }
     let mut response = Response::new(Body::from(bytes));
     *response.status_mut() =
         StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);

@@ -7,9 +7,10 @@ mod listing;
 mod lives;
 mod target;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
+use hashbrown::{HashMap, HashSet};
 use uuid::Uuid;
 
 use super::directory::Index;
