@@ -21,6 +21,7 @@ mod order;
 mod pair;
 mod precedence;
 mod process;
+mod rancher;
 mod request;
 mod reveal;
 mod scenarios;
@@ -64,6 +65,7 @@ pub(crate) fn all() -> Outcome<Vec<Rule>> {
     rules.extend(pair::all());
     rules.extend(precedence::all());
     rules.extend(process::all());
+    rules.extend(rancher::all()?);
     rules.extend(request::all());
     rules.extend(reveal::all());
     rules.extend(scenarios::all()?);

@@ -1,6 +1,6 @@
 //! Durations as Kubernetes shows them to people: `42s`, `5m30s`, `2d3h`, `1y40d`.
 
-use jiff::{Timestamp, Unit};
+use jiff::Timestamp;
 
 const MINUTE: i64 = 60;
 const HOUR: i64 = 60 * MINUTE;
@@ -43,7 +43,8 @@ pub(crate) fn since(instant: Option<&str>, now: Timestamp) -> String {
 
 /// An instant as API objects spell it: whole seconds, `Z`.
 pub(crate) fn stamp(instant: Timestamp) -> String {
-    instant.round(Unit::Second).unwrap_or(instant).to_string()
+    // Rounded up, a thing would be born after it was made, and be a day younger than it is.
+    Timestamp::from_second(instant.as_second()).unwrap_or(instant).to_string()
 }
 
 /// Reads an age out of a description: `90s`, `5m`, `3d12h`, `1y`.

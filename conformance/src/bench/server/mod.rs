@@ -97,6 +97,12 @@ impl Server {
         }
     }
 
+    /// The credential for a server that is not ours, which has nobody we know.
+    pub fn foreign_token(&self) -> Option<&str> {
+        let running = self.running.as_ref().filter(|running| !running.control)?;
+        Some(&running.token)
+    }
+
     /// A request to a path below the base URL, such as `/v1/auth/whoami`.
     pub fn call(&self, method: &str, path: &str) -> Call {
         Call::new(self.base.clone(), method, path, self.evidence.clone())

@@ -1,0 +1,498 @@
+//! What surrounds the kubeconfigs: clusters, features, settings, tokens and users.
+
+use serde_json::{Value, json};
+
+use super::site::{
+    KUBECONFIGS, MANAGEMENT, MERGE, Made, NAMED, NODES, PLAIN, STRATEGIC, User, call,
+    expect_status, get, named, switch,
+};
+use super::{DOCUMENT, PAGE, PUBLIC, SEEDED, must, should};
+use crate::rule::{Claim, Rule};
+use crate::verdict::{expect, expect_eq};
+
+pub(super) fn all() -> Vec<Rule> {
+    let mut rules = vec![
+        clusters(),
+        names(),
+        one_cluster(),
+        feature(),
+        strategic(),
+        off_and_on(),
+        off_keeps(),
+        token_secret(),
+        own_tokens(),
+    ];
+    rules.extend(
+        WRITABLE
+            .iter()
+            .flat_map(|kind| [put(kind), stale(kind), bad(kind), media(kind), invalid(kind)]),
+    );
+    rules.extend(KINDS.iter().map(lists));
+    rules.extend(KINDS.iter().map(missing));
+    rules.extend(KINDS.iter().map(bad_selector));
+    rules.extend(token_deletions());
+    rules
+}
+
+/// A kind of management.cattle.io: its plural, its operations, and an object of it.
+struct Kind {
+    plural: &'static str,
+    kind: &'static str,
+    kinds: &'static str,
+    object: &'static str,
+}
+
+const KINDS: [Kind; 5] = [
+    Kind { plural: "clusters", kind: "Cluster", kinds: "Clusters", object: "local" },
+    Kind { plural: "features", kind: "Feature", kinds: "Features", object: "ext-kubeconfigs" },
+    Kind {
+        plural: "settings",
+        kind: "Setting",
+        kinds: "Settings",
+        object: "kubeconfig-default-token-ttl-minutes",
+    },
+    Kind { plural: "users", kind: "User", kinds: "Users", object: "u-w7drc" },
+    Kind { plural: "tokens", kind: "Token", kinds: "Tokens", object: "" },
+];
+
+/// Those that can be changed, and a member that may.
+const WRITABLE: [(&Kind, &str); 3] =
+    [(&KINDS[1], "spec"), (&KINDS[2], "value"), (&KINDS[3], "displayName")];
+
+fn lists(kind: &'static Kind) -> Rule {
+    should(format!("rancher.management.{}.reads", kind.plural))
+        .title(format!("{} can be listed and read one by one by an admin", kind.kinds))
+        .source(DOCUMENT, format!("ListRancher{}", kind.kinds))
+        .claims([
+            Claim::operation(format!("ListRancher{}", kind.kinds), 200),
+            Claim::operation(format!("GetRancher{}", kind.kind), 200),
+        ])
+        .needs(SEEDED)
+        .fix("Serve the list and the single read.")
+        .check(move |bench| {
+            let server = bench.server()?;
+            let path = format!("{MANAGEMENT}/{}", kind.plural);
+            let list = get(&server, User::Admin, &path)?.expect(200)?;
+            let names = named(&list);
+            let name = if kind.object.is_empty() {
+                names.first().cloned().unwrap_or_default()
+            } else {
+                kind.object.to_owned()
+            };
+            expect(names.contains(&name), "the list", &name, names.join(" "))?;
+            let one = get(&server, User::Admin, &format!("{path}/{name}"))?.expect(200)?;
+            expect_eq("the kind", &json!(kind.kind), &one["kind"])
+        })
+}
+
+fn missing(kind: &'static Kind) -> Rule {
+    should(format!("rancher.management.{}.missing", kind.plural))
+        .title(format!("One of {} that is not there is a 404", kind.plural))
+        .source(DOCUMENT, format!("GetRancher{}, 404", kind.kind))
+        .claims([Claim::refusal(format!("GetRancher{}", kind.kind), 404, "NotFound"), Claim::operation(format!("UpdateRancher{}", kind.kind), 404), Claim::operation(format!("PatchRancher{}", kind.kind), 404), Claim::operation(format!("DeleteRancher{}", kind.kind), 404)])
+        .needs(SEEDED)
+        .fix("Answer the Status of Kubernetes.")
+        .check(move |bench| {
+            let server = bench.server()?;
+            let path = format!("{MANAGEMENT}/{}/nope", kind.plural);
+            let says = format!("{}.management.cattle.io \"nope\" not found", kind.plural);
+            expect_status(&get(&server, User::Admin, &path)?, 404, "NotFound", &says)?;
+            if WRITABLE.iter().any(|(one, _)| one.plural == kind.plural) {
+                let patch = call(&server, User::Admin, "PATCH", &path)?.json(&json!({})).header("content-type", MERGE);
+                expect_status(&patch.send()?, 404, "NotFound", &says)?;
+                let object = json!({"apiVersion": "management.cattle.io/v3", "kind": kind.kind, "metadata": {"name": "nope"}});
+                let put = call(&server, User::Admin, "PUT", &path)?.json(&object).send()?;
+                expect_status(&put, 404, "NotFound", &says)?;
+            }
+            if kind.kind == "Token" {
+                expect_status(&call(&server, User::Admin, "DELETE", &path)?.send()?, 404, "NotFound", &says)?;
+            }
+            Ok(())
+        })
+}
+
+fn bad_selector(kind: &'static Kind) -> Rule {
+    let operation = format!("ListRancher{}", kind.kinds);
+    should(format!("rancher.management.{}.malformed_selector", kind.plural))
+        .title(format!("A malformed selector on {} is a 400", kind.plural))
+        .source(DOCUMENT, format!("{operation}, 400"))
+        .claims([Claim::refusal(operation, 400, "BadRequest")])
+        .needs(SEEDED)
+        .fix("Refuse what cannot be read.")
+        .check(move |bench| {
+            let server = bench.server()?;
+            let path = format!("{MANAGEMENT}/{}?labelSelector=a%20b", kind.plural);
+            expect_status(&get(&server, User::Admin, &path)?, 400, "BadRequest", "")
+        })
+}
+
+type Writable = (&'static Kind, &'static str);
+
+fn path_of((kind, _): &Writable) -> String {
+    format!("{MANAGEMENT}/{}/{}", kind.plural, kind.object)
+}
+
+fn value_of((kind, _): &Writable) -> Value {
+    if kind.kind == "Feature" { json!({"value": true}) } else { json!("7") }
+}
+
+fn put(writable: &'static Writable) -> Rule {
+    let (kind, field) = writable;
+    should(format!("rancher.management.{}.writes", kind.plural))
+        .title(format!("{} can be updated and patched by an admin", kind.kinds))
+        .source(DOCUMENT, format!("UpdateRancher{}", kind.kind))
+        .claims([
+            Claim::operation(format!("UpdateRancher{}", kind.kind), 200),
+            Claim::operation(format!("PatchRancher{}", kind.kind), 200),
+        ])
+        .needs(SEEDED)
+        .fix("Store the change.")
+        .check(move |bench| {
+            let server = bench.server()?;
+            let path = path_of(writable);
+            let mut object = get(&server, User::Admin, &path)?.expect(200)?;
+            object[field] = value_of(writable);
+            call(&server, User::Admin, "PUT", &path)?.json(&object).send()?.expect(200)?;
+            let read = get(&server, User::Admin, &path)?.expect(200)?;
+            expect_eq(*field, &value_of(writable), &read[field])?;
+            let patch = call(&server, User::Admin, "PATCH", &path)?
+                .json(&json!({"metadata": {"labels": {"foo": "bar"}}}));
+            patch.header("content-type", MERGE).send()?.expect(200)?;
+            expect_eq(
+                "the label",
+                &json!("bar"),
+                &get(&server, User::Admin, &path)?.expect(200)?["metadata"]["labels"]["foo"],
+            )
+        })
+}
+
+fn stale(writable: &'static Writable) -> Rule {
+    let kind = writable.0;
+    should(format!("rancher.management.{}.stale", kind.plural))
+        .title(format!("A stale update of one of {} is a 409", kind.plural))
+        .source(DOCUMENT, format!("UpdateRancher{}, 409", kind.kind))
+        .claims([
+            Claim::refusal(format!("UpdateRancher{}", kind.kind), 409, "Conflict"),
+            Claim::refusal(format!("PatchRancher{}", kind.kind), 409, "Conflict"),
+        ])
+        .needs(SEEDED)
+        .fix("Compare resourceVersion.")
+        .check(move |bench| {
+            let server = bench.server()?;
+            let path = path_of(writable);
+            let object = get(&server, User::Admin, &path)?.expect(200)?;
+            let patch = |body: &Value| {
+                call(&server, User::Admin, "PATCH", &path)?
+                    .json(body)
+                    .header("content-type", MERGE)
+                    .send()
+            };
+            patch(&json!({"metadata": {"labels": {"foo": "bar"}}}))?.expect(200)?;
+            let put = call(&server, User::Admin, "PUT", &path)?.json(&object).send()?;
+            expect_status(&put, 409, "Conflict", "")?;
+            let version = &object["metadata"]["resourceVersion"];
+            expect_status(
+                &patch(
+                    &json!({"metadata": {"resourceVersion": version, "labels": {"foo": "baz"}}}),
+                )?,
+                409,
+                "Conflict",
+                "",
+            )
+        })
+}
+
+fn bad(writable: &'static Writable) -> Rule {
+    let kind = writable.0;
+    should(format!("rancher.management.{}.malformed", kind.plural))
+        .title(format!("A change of one of {} that cannot be read is a 400", kind.plural))
+        .source(DOCUMENT, format!("UpdateRancher{}, 400", kind.kind))
+        .claims([
+            Claim::refusal(format!("UpdateRancher{}", kind.kind), 400, "BadRequest"),
+            Claim::refusal(format!("PatchRancher{}", kind.kind), 400, "BadRequest"),
+        ])
+        .needs(SEEDED)
+        .fix("Refuse what cannot be read.")
+        .check(move |bench| {
+            let server = bench.server()?;
+            let path = path_of(writable);
+            let put =
+                call(&server, User::Admin, "PUT", &path)?.json(&json!({})).body("{").send()?;
+            expect_status(&put, 400, "BadRequest", "")?;
+            let patch =
+                call(&server, User::Admin, "PATCH", &path)?.body("{").header("content-type", MERGE);
+            expect_status(&patch.send()?, 400, "BadRequest", "")
+        })
+}
+
+fn media(writable: &'static Writable) -> Rule {
+    let kind = writable.0;
+    should(format!("rancher.management.{}.media_type", kind.plural))
+        .title(format!("A patch of one of {} of no known type is a 415", kind.plural))
+        .source(DOCUMENT, format!("PatchRancher{}, 415", kind.kind))
+        .claims([Claim::refusal(format!("PatchRancher{}", kind.kind), 415, "UnsupportedMediaType")])
+        .needs(SEEDED)
+        .fix("Name the types that are taken.")
+        .check(move |bench| {
+            let server = bench.server()?;
+            let patch = call(&server, User::Admin, "PATCH", &path_of(writable))?.json(&json!({}));
+            expect_status(
+                &patch.header("content-type", "text/plain").send()?,
+                415,
+                "UnsupportedMediaType",
+                "",
+            )
+        })
+}
+
+fn invalid(writable: &'static Writable) -> Rule {
+    let kind = writable.0;
+    should(format!("rancher.management.{}.bad_label", kind.plural))
+        .title(format!("A label that is none is a 422 on {} too", kind.plural))
+        .source(DOCUMENT, format!("PatchRancher{}, 422", kind.kind))
+        .claims([
+            Claim::refusal(format!("PatchRancher{}", kind.kind), 422, "Invalid"),
+            Claim::refusal(format!("UpdateRancher{}", kind.kind), 422, "Invalid"),
+        ])
+        .needs(SEEDED)
+        .fix("Judge labels as Kubernetes does.")
+        .check(move |bench| {
+            let server = bench.server()?;
+            let path = path_of(writable);
+            let labels = json!({"metadata": {"labels": {"foo": "a b"}}});
+            let patch = call(&server, User::Admin, "PATCH", &path)?
+                .json(&labels)
+                .header("content-type", MERGE);
+            expect_status(&patch.send()?, 422, "Invalid", "metadata.labels")?;
+            let mut object = get(&server, User::Admin, &path)?.expect(200)?;
+            object["metadata"]["labels"] = json!({"foo": "a b"});
+            let put = call(&server, User::Admin, "PUT", &path)?.json(&object).send()?;
+            expect_status(&put, 422, "Invalid", "metadata.labels")
+        })
+}
+
+fn clusters() -> Rule {
+    must("rancher.clusters.permitted")
+        .title("A user lists the clusters it may use, an admin all")
+        .source(PUBLIC, "Creating a Kubeconfig: listing clusters")
+        .claims([Claim::operation("ListRancherClusters", 200)])
+        .needs(SEEDED)
+        .fix("Filter clusters by permission.")
+        .check(|bench| {
+            let server = bench.server()?;
+            let seen = |user| {
+                Ok::<_, crate::verdict::Reason>(named(
+                    &get(&server, user, &format!("{MANAGEMENT}/clusters"))?.expect(200)?,
+                ))
+            };
+            let mut all = seen(User::Admin)?;
+            all.sort_unstable();
+            expect_eq(
+                "the admin's",
+                &[NODES, NAMED, PLAIN, "local"].map(str::to_owned).to_vec(),
+                &all,
+            )
+        })
+}
+
+fn names() -> Rule {
+    must("rancher.clusters.names")
+        .title("A cluster has its name and its display name where the page looks for them")
+        .source(PUBLIC, "Creating a Kubeconfig: the jsonpath")
+        .claims([Claim::operation("ListRancherClusters", 200)])
+        .needs(SEEDED)
+        .fix("Put the display name into spec.displayName.")
+        .check(|bench| {
+            let server = bench.server()?;
+            let list = get(&server, User::Admin, &format!("{MANAGEMENT}/clusters"))?.expect(200)?;
+            let items = list["items"].as_array().into_iter().flatten();
+            let pairs: Vec<String> = items
+                .map(|one| {
+                    format!(
+                        "{} {}",
+                        one["metadata"]["name"].as_str().unwrap_or_default(),
+                        one["spec"]["displayName"].as_str().unwrap_or_default()
+                    )
+                })
+                .collect();
+            for due in ["local local", "c-m-p66cdvlj downstream1"] {
+                expect(pairs.contains(&due.to_owned()), "the names", due, pairs.join(", "))?;
+            }
+            Ok(())
+        })
+}
+
+fn one_cluster() -> Rule {
+    should("rancher.clusters.forbidden")
+        .title("A cluster that the user may not use is a 403 by name")
+        .source(DOCUMENT, "GetRancherCluster, 403")
+        .claims([Claim::refusal("GetRancherCluster", 403, "Forbidden")])
+        .needs(SEEDED)
+        .fix("Refuse by rules.")
+        .check(|bench| {
+            let server = bench.server()?;
+            let exchange = get(&server, User::Wanda, &format!("{MANAGEMENT}/clusters/{NODES}"))?;
+            expect_status(&exchange, 403, "Forbidden", NODES)
+        })
+}
+
+fn feature() -> Rule {
+    must("rancher.feature.default")
+        .title("The feature ext-kubeconfigs is there, and enabled by default")
+        .source(PUBLIC, "Feature Flag")
+        .claims([Claim::operation("GetRancherFeature", 200)])
+        .needs(SEEDED)
+        .fix("Furnish the feature with default true.")
+        .check(|bench| {
+            let server = bench.server()?;
+            let feature =
+                get(&server, User::Admin, &format!("{MANAGEMENT}/features/ext-kubeconfigs"))?
+                    .expect(200)?;
+            expect_eq("the default", &json!(true), &feature["status"]["default"])
+        })
+}
+
+fn strategic() -> Rule {
+    must("rancher.feature.patch")
+        .title("The page's patch of the feature, which is a strategic one, is taken")
+        .source(PUBLIC, "Feature Flag: kubectl patch feature")
+        .claims([Claim::operation("PatchRancherFeature", 200)])
+        .needs(SEEDED)
+        .fix("Take strategic merge patches of features.")
+        .check(|bench| {
+            let server = bench.server()?;
+            let path = format!("{MANAGEMENT}/features/ext-kubeconfigs");
+            let patch = call(&server, User::Admin, "PATCH", &path)?
+                .json(&json!({"spec": {"value": false}}));
+            let after = patch.header("content-type", STRATEGIC).send()?.expect(200)?;
+            expect_eq("spec.value", &json!(false), &after["spec"]["value"])
+        })
+}
+
+fn off_and_on() -> Rule {
+    must("rancher.feature.off")
+        .title("Switched off, the API is gone from its paths; switched on again, it is back")
+        .source(PUBLIC, "Feature Flag")
+        .claims([
+            Claim::refusal("ListRancherKubeconfigs", 404, "NotFound"),
+            Claim::refusal("GetRancherKubeconfig", 404, "NotFound"),
+            Claim::refusal("DeleteRancherKubeconfigs", 404, "NotFound"),
+        ])
+        .needs(SEEDED)
+        .fix("Serve the resource only while the feature is on.")
+        .check(|bench| {
+            let server = bench.server()?;
+            switch(&server, false)?;
+            for (method, path) in [
+                ("GET", KUBECONFIGS.to_owned()),
+                ("DELETE", KUBECONFIGS.to_owned()),
+                ("GET", format!("{KUBECONFIGS}/kubeconfig-zp786")),
+            ] {
+                let exchange = call(&server, User::Admin, method, &path)?.send()?;
+                expect_status(&exchange, 404, "NotFound", "could not find the requested resource")?;
+            }
+            switch(&server, true)?;
+            get(&server, User::Admin, KUBECONFIGS)?.expect(200).map(drop)
+        })
+}
+
+fn off_keeps() -> Rule {
+    should("rancher.feature.keeps")
+        .title("What was there before the feature was off is there again after")
+        .source(PAGE, "The feature")
+        .claims([Claim::operation("PatchRancherFeature", 200)])
+        .needs(SEEDED)
+        .fix("Hide, do not delete.")
+        .check(|bench| {
+            let server = bench.server()?;
+            let made = Made::new(&server, User::Wanda, &json!({}))?;
+            let before = made.read()?;
+            switch(&server, false)?;
+            switch(&server, true)?;
+            expect_eq("the object", &before, &made.read()?)
+        })
+}
+
+fn token_secret() -> Rule {
+    should("rancher.tokens.no_secret")
+        .title("A token that is read does not show its secret")
+        .source(PAGE, "Tokens")
+        .claims([Claim::operation("ListRancherTokens", 200)])
+        .needs(SEEDED)
+        .fix("Leave the secret out.")
+        .check(|bench| {
+            let server = bench.server()?;
+            let made = Made::new(&server, User::Wanda, &json!({}))?;
+            let token = made.document()?["users"][0]["user"]["token"]
+                .as_str()
+                .unwrap_or_default()
+                .to_owned();
+            let secret = token.split_once(':').map_or("", |(_, secret)| secret);
+            expect(secret.len() > 20, "the secret", "a long one", secret.len())?;
+            let list = get(&server, User::Admin, &format!("{MANAGEMENT}/tokens"))?.expect(200)?;
+            expect(
+                !list.to_string().contains(secret),
+                "the list of tokens",
+                "without the secret",
+                "the secret",
+            )
+        })
+}
+
+fn own_tokens() -> Rule {
+    should("rancher.tokens.of_kubeconfig")
+        .title("The backing tokens are there by the names in status.tokens")
+        .source(PAGE, "Tokens")
+        .claims([Claim::operation("ListRancherTokens", 200)])
+        .needs(SEEDED)
+        .fix("Keep a token object for each.")
+        .check(|bench| {
+            let server = bench.server()?;
+            let made = Made::new(&server, User::Wanda, &json!({"clusters": [NAMED]}))?;
+            let names =
+                named(&get(&server, User::Admin, &format!("{MANAGEMENT}/tokens"))?.expect(200)?);
+            for token in made.object["status"]["tokens"].as_array().into_iter().flatten() {
+                let token = token.as_str().unwrap_or_default().to_owned();
+                expect(names.contains(&token), "the tokens", &token, names.join(" "))?;
+            }
+            Ok(())
+        })
+}
+
+fn token_deletions() -> Vec<Rule> {
+    let refused = |slug: &'static str, body: Value, status: u16, reason: &'static str| {
+        should(format!("rancher.tokens.delete.{slug}"))
+            .title(format!(
+                "A deletion of a token with {} is a {status}, and the token stays",
+                slug.replace('_', " ")
+            ))
+            .source(DOCUMENT, format!("DeleteRancherToken, {status}"))
+            .claims([Claim::refusal("DeleteRancherToken", status, reason)])
+            .needs(SEEDED)
+            .fix("Judge DeleteOptions as everywhere.")
+            .check(move |bench| {
+                let server = bench.server()?;
+                let made = Made::new(&server, User::Wanda, &json!({}))?;
+                let path = format!(
+                    "{MANAGEMENT}/tokens/{}",
+                    made.object["status"]["tokens"][0].as_str().unwrap_or_default()
+                );
+                expect_status(
+                    &call(&server, User::Admin, "DELETE", &path)?.json(&body).send()?,
+                    status,
+                    reason,
+                    "",
+                )?;
+                get(&server, User::Admin, &path)?.expect(200).map(drop)
+            })
+    };
+    vec![
+        refused("another_kind", json!({"apiVersion": "v1", "kind": "Pod"}), 400, "BadRequest"),
+        refused(
+            "an_unmet_condition",
+            json!({"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": {"uid": "52183e05-d382-47d2-b4b9-d0735823ce90"}}),
+            409,
+            "Conflict",
+        ),
+    ]
+}

@@ -1,0 +1,442 @@
+//! The commands of the page, typed into a stock kubectl.
+
+use serde_json::{Value, json};
+
+use super::site::{Made, User};
+use super::{PUBLIC, SEEDED, must};
+use crate::bench::{Bench, Canary, Ran, Run, Server};
+use crate::rule::{Claim, Need, Rule};
+use crate::runner::find_program;
+use crate::verdict::{Outcome, expect, expect_eq, skip};
+
+/// kubectl in a home of its own, as one user of a server.
+struct Shell<'b> {
+    bench: &'b Bench,
+    server: &'b Server,
+    user: User,
+}
+
+impl<'b> Shell<'b> {
+    fn kubectl(&self, args: &[&str]) -> Outcome<Run<'b>> {
+        let Some(kubectl) = find_program("kubectl") else { return skip("kubectl on PATH") };
+        let (Some(url), Some(ca)) = (self.server.https_url(), self.server.ca_path()) else {
+            return skip("a server that tells its https address");
+        };
+        let token = self.user.token(self.server)?;
+        self.bench.evidence().hide(Canary::new("Rancher token", &token));
+        let config = json!({
+            "apiVersion": "v1", "kind": "Config", "current-context": "r",
+            "clusters": [{"name": "r", "cluster": {"server": url, "certificate-authority": ca}}],
+            "users": [{"name": "r", "user": {"token": token}}],
+            "contexts": [{"name": "r", "context": {"cluster": "r", "user": "r"}}],
+        });
+        let path = self.bench.sandbox()?.write("cwd/kubeconfig", config.to_string(), 0o600)?;
+        Ok(self.bench.program(kubectl)?.env("KUBECONFIG", path).args(args))
+    }
+
+    fn run(&self, args: &[&str]) -> Outcome<Ran> {
+        let ran = self.kubectl(args)?.go()?;
+        ran.expect_exit(0)?;
+        Ok(ran)
+    }
+
+    /// With a manifest on stdin.
+    fn fed(&self, args: &[&str], stdin: &str) -> Outcome<Ran> {
+        let file = self.bench.sandbox()?.write("cwd/stdin", stdin, 0o600)?;
+        self.kubectl(args)?.stdin_file(file).go()
+    }
+
+    fn create(&self, spec: &str) -> Outcome<Ran> {
+        let manifest = format!("apiVersion: ext.cattle.io/v1\nkind: Kubeconfig\n{spec}");
+        self.fed(&["create", "-o", "jsonpath={.status.value}", "-f", "-"], &manifest)
+    }
+}
+
+fn rule(
+    slug: &'static str,
+    title: &'static str,
+    fact: &'static str,
+    user: User,
+    check: fn(&Shell<'_>) -> Outcome,
+) -> Rule {
+    must(format!("rancher.kubectl.{slug}"))
+        .title(title)
+        .source(PUBLIC, fact)
+        .claims([Claim::operation("ListRancherKubeconfigs", 200)])
+        .needs(SEEDED)
+        .needs([Need::Program("kubectl")])
+        .fix("Answer kubectl as the page shows.")
+        .check(move |bench| {
+            let server = bench.server()?;
+            check(&Shell { bench, server: &server, user })
+        })
+}
+
+fn words(text: &str) -> Vec<Vec<&str>> {
+    text.lines().map(|line| line.split_whitespace().collect()).collect()
+}
+
+pub(super) fn all() -> Vec<Rule> {
+    vec![
+        rule(
+            "api_resources",
+            "kubectl api-resources shows the resource",
+            "Kubeconfig Resource",
+            User::Wanda,
+            |shell| {
+                let ran = shell.run(&["api-resources", "--api-group=ext.cattle.io"])?;
+                let found = words(&ran.stdout_text()).contains(&vec![
+                    "kubeconfigs",
+                    "ext.cattle.io/v1",
+                    "false",
+                    "Kubeconfig",
+                ]);
+                expect(
+                    found,
+                    "the table",
+                    "kubeconfigs ext.cattle.io/v1 false Kubeconfig",
+                    ran.stdout_text(),
+                )
+            },
+        ),
+        rule(
+            "explain",
+            "kubectl explain describes it",
+            "Kubeconfig Resource",
+            User::Wanda,
+            |shell| {
+                let text = shell.run(&["explain", "kubeconfigs.ext.cattle.io"])?.stdout_text();
+                for due in ["KIND:", "Kubeconfig", "<KubeconfigSpec>", "<KubeconfigStatus>"] {
+                    expect(text.contains(due), "the text", due, &text)?;
+                }
+                Ok(())
+            },
+        ),
+        rule(
+            "feature",
+            "kubectl patch feature switches the API off",
+            "Feature Flag",
+            User::Admin,
+            |shell| {
+                let ran = shell.run(&[
+                    "patch",
+                    "feature",
+                    "ext-kubeconfigs",
+                    "-p",
+                    r#"{"spec":{"value":false}}"#,
+                ])?;
+                expect_eq(
+                    "stdout",
+                    &"feature.management.cattle.io/ext-kubeconfigs patched",
+                    &ran.stdout_text().trim(),
+                )?;
+                shell.kubectl(&["get", "kubeconfig"])?.go()?.expect_exit(1)
+            },
+        ),
+        rule(
+            "create_forbidden",
+            "Whoever is no Rancher user is told so in the page's words",
+            "Creating a Kubeconfig",
+            User::System,
+            |shell| {
+                let ran = shell.create("")?;
+                ran.expect_exit(1)?;
+                ran.expect_stderr_has(r#"Error from server (Forbidden): error when creating "STDIN": kubeconfigs.ext.cattle.io is forbidden: user system:admin is not a Rancher user"#)
+            },
+        ),
+        rule(
+            "create",
+            "kubectl create prints the kubeconfig for the clusters asked for",
+            "Creating a Kubeconfig",
+            User::Wanda,
+            |shell| {
+                let ran = shell.create("spec:\n  clusters: [c-m-p66cdvlj, c-m-fcd3g5h]\n  description: My Kubeconfig\n  currentContext: c-m-p66cdvlj\n")?;
+                ran.expect_exit(0)?;
+                expect_eq(
+                    "current-context",
+                    &json!("downstream1"),
+                    &ran.stdout_yaml()?["current-context"],
+                )
+            },
+        ),
+        rule(
+            "create_star",
+            "kubectl create for * and for a ttl prints a kubeconfig",
+            "Creating a Kubeconfig",
+            User::Wanda,
+            |shell| {
+                for spec in [
+                    "spec:\n  clusters: [\"*\"]\n  description: My Kubeconfig\n",
+                    "spec:\n  clusters: [c-m-p66cdvlj] # Downstream cluster\n  ttl: 7200 # 2 hours\n",
+                ] {
+                    let ran = shell.create(spec)?;
+                    ran.expect_exit(0)?;
+                    expect_eq("the kind", &json!("Config"), &ran.stdout_yaml()?["kind"])?;
+                }
+                Ok(())
+            },
+        ),
+        rule(
+            "list",
+            "kubectl get kubeconfig shows the page's table",
+            "Listing Kubeconfigs",
+            User::Admin,
+            |shell| {
+                let text = shell.run(&["get", "kubeconfig"])?.stdout_text();
+                let lines = words(&text);
+                expect_eq(
+                    "the columns",
+                    &Some(&vec!["NAME", "TTL", "TOKENS", "STATUS", "AGE"]),
+                    &lines.first(),
+                )?;
+                expect(
+                    lines.contains(&vec!["kubeconfig-zp786", "30d", "2/2", "Complete", "18d"]),
+                    "the rows",
+                    "the page's",
+                    &text,
+                )
+            },
+        ),
+        rule(
+            "list_wide",
+            "kubectl get kubeconfig -o wide shows the page's wide table",
+            "Listing Kubeconfigs",
+            User::Admin,
+            |shell| {
+                let text = shell.run(&["get", "kubeconfig", "-o", "wide"])?.stdout_text();
+                let lines = words(&text);
+                expect_eq(
+                    "the columns",
+                    &Some(&vec![
+                        "NAME",
+                        "TTL",
+                        "TOKENS",
+                        "STATUS",
+                        "AGE",
+                        "USER",
+                        "CLUSTERS",
+                        "DESCRIPTION",
+                    ]),
+                    &lines.first(),
+                )?;
+                let due = vec![
+                    "kubeconfig-zp786",
+                    "30d",
+                    "2/2",
+                    "Complete",
+                    "18d",
+                    "user-w5gcf",
+                    "*",
+                    "all",
+                    "clusters",
+                ];
+                expect(lines.contains(&due), "the rows", due.join(" "), &text)
+            },
+        ),
+        rule(
+            "get",
+            "kubectl get kubeconfig NAME shows the one",
+            "Viewing a Kubeconfig",
+            User::Admin,
+            |shell| {
+                let text = shell.run(&["get", "kubeconfig", "kubeconfig-zp786"])?.stdout_text();
+                expect_eq(
+                    "the row",
+                    &Some(&vec!["kubeconfig-zp786", "30d", "2/2", "Complete", "18d"]),
+                    &words(&text).get(1),
+                )
+            },
+        ),
+        rule(
+            "clusters",
+            "kubectl get clusters prints names and display names",
+            "Creating a Kubeconfig",
+            User::Admin,
+            |shell| {
+                let path = "-o=jsonpath={.items[*]['metadata.name', 'spec.displayName']}{'\\n'}";
+                let text =
+                    shell.run(&["get", "clusters.management.cattle.io", path])?.stdout_text();
+                for due in ["c-m-p66cdvlj", "downstream1", "local"] {
+                    expect(text.contains(due), "stdout", due, &text)?;
+                }
+                Ok(())
+            },
+        ),
+        rule(
+            "delete",
+            "kubectl delete says that it is deleted, and ends",
+            "Deleting a Kubeconfig",
+            User::Admin,
+            |shell| {
+                let ran = shell.run(&["delete", "kubeconfig", "kubeconfig-zp786"])?;
+                expect(
+                    ran.stdout_text()
+                        .contains(r#"kubeconfig.ext.cattle.io "kubeconfig-zp786" deleted"#),
+                    "stdout",
+                    "deleted",
+                    ran.stdout_text(),
+                )
+            },
+        ),
+        rule(
+            "delete_precondition",
+            "kubectl delete --raw with preconditions that do not fit is a conflict",
+            "Deleting a Kubeconfig: preconditions",
+            User::Admin,
+            |shell| {
+                let path = "/apis/ext.cattle.io/v1/kubeconfigs/kubeconfig-zp786";
+                let body = r#"{"apiVersion":"v1","kind":"DeleteOptions","preconditions":{"uid":"52183e05-d382-47d2-b4b9-d0735823ce90","resourceVersion":"31331505"}}"#;
+                let ran = shell.fed(&["delete", "--raw", path, "-f", "-"], body)?;
+                ran.expect_exit(1)?;
+                ran.expect_stderr_has("(Conflict)")?;
+                shell.run(&["get", "kubeconfig", "kubeconfig-zp786"]).map(drop)
+            },
+        ),
+        rule(
+            "delete_collection",
+            "kubectl delete --raw takes the collection, by label and as a whole",
+            "Deleting a Collection of Kubeconfigs",
+            User::Admin,
+            |shell| {
+                shell.run(&[
+                    "patch",
+                    "kubeconfig",
+                    "kubeconfig-zp786",
+                    "--type",
+                    "merge",
+                    "-p",
+                    r#"{"metadata":{"labels":{"foo":"bar"}}}"#,
+                ])?;
+                shell.run(&[
+                    "delete",
+                    "--raw",
+                    "/apis/ext.cattle.io/v1/kubeconfigs?labelSelector=foo%3Dbar",
+                ])?;
+                let text = shell.run(&["get", "kubeconfig", "-o", "name"])?.stdout_text();
+                expect_eq("what is left", &2, &text.lines().count())?;
+                shell.run(&["delete", "--raw", "/apis/ext.cattle.io/v1/kubeconfigs"])?;
+                shell.run(&["get", "kubeconfig"])?.expect_stderr_has("No resources found")
+            },
+        ),
+        rule(
+            "patch_description",
+            "kubectl patch updates the description, which then reads so",
+            "Updating a Kubeconfig",
+            User::Admin,
+            |shell| {
+                let ran = shell.run(&[
+                    "patch",
+                    "kubeconfig",
+                    "kubeconfig-zp786",
+                    "--type",
+                    "merge",
+                    "-p",
+                    r#"{"spec":{"description":"Updated description"}}"#,
+                ])?;
+                expect_eq(
+                    "stdout",
+                    &"kubeconfig.ext.cattle.io/kubeconfig-zp786 patched",
+                    &ran.stdout_text().trim(),
+                )?;
+                let ran = shell.run(&[
+                    "get",
+                    "kubeconfig",
+                    "kubeconfig-zp786",
+                    "-o",
+                    "jsonpath={.spec.description}",
+                ])?;
+                expect_eq("the description", &"Updated description", &ran.stdout_text().trim())
+            },
+        ),
+        rule(
+            "patch_label",
+            "kubectl patch adds a label, which then reads so",
+            "Updating a Kubeconfig",
+            User::Admin,
+            |shell| {
+                shell.run(&[
+                    "patch",
+                    "kubeconfig",
+                    "kubeconfig-zp786",
+                    "--type",
+                    "merge",
+                    "-p",
+                    r#"{"metadata":{"labels":{"foo":"bar"}}}"#,
+                ])?;
+                let ran = shell.run(&[
+                    "get",
+                    "kubeconfig",
+                    "kubeconfig-zp786",
+                    "-o",
+                    "jsonpath={.metadata.labels.foo}",
+                ])?;
+                expect_eq("the label", &"bar", &ran.stdout_text().trim())
+            },
+        ),
+        rule(
+            "edit",
+            "kubectl edit changes what may be changed",
+            "Updating a Kubeconfig",
+            User::Admin,
+            |shell| {
+                let run = shell.kubectl(&["edit", "kubeconfig", "kubeconfig-zp786"])?;
+                let run = run.env("KUBE_EDITOR", "sed -i s/all.clusters/edited/");
+                let path = std::env::var_os("PATH").unwrap_or_default();
+                let ran = run.env("PATH", path).go()?;
+                ran.expect_exit(0)?;
+                let ran = shell.run(&[
+                    "get",
+                    "kubeconfig",
+                    "kubeconfig-zp786",
+                    "-o",
+                    "jsonpath={.spec.description}",
+                ])?;
+                expect_eq("the description", &"edited", &ran.stdout_text().trim())
+            },
+        ),
+        rule(
+            "works",
+            "The kubeconfig that was created lists pods until it is deleted",
+            "Kubeconfig Resource",
+            User::Wanda,
+            |shell| {
+                let made =
+                    Made::new(shell.server, User::Wanda, &json!({"clusters": ["c-m-p66cdvlj"]}))?;
+                let Some(kubectl) = find_program("kubectl") else { return skip("kubectl on PATH") };
+                let Some(url) = shell.server.https_url() else {
+                    return skip("a server that tells its https address");
+                };
+                // The entries go by the host that was asked; kubectl needs the https one and its authority.
+                let mut document: Value = made.document()?;
+                let token =
+                    document["users"][0]["user"]["token"].as_str().unwrap_or_default().to_owned();
+                shell.bench.evidence().hide(Canary::new("kubeconfig token", &token));
+                for cluster in document["clusters"].as_array_mut().into_iter().flatten() {
+                    let server =
+                        cluster["cluster"]["server"].as_str().unwrap_or_default().to_owned();
+                    let path = url::Url::parse(&server)
+                        .map(|url| url.path().trim_end_matches('/').to_owned())
+                        .unwrap_or_default();
+                    let ca = shell.server.ca_path().map(|path| path.display().to_string());
+                    cluster["cluster"] =
+                        json!({"server": format!("{url}{path}"), "certificate-authority": ca});
+                }
+                let file =
+                    shell.bench.sandbox()?.write("cwd/created", document.to_string(), 0o600)?;
+                let pods = || {
+                    shell
+                        .bench
+                        .program(&kubectl)?
+                        .env("KUBECONFIG", &file)
+                        .args(["get", "pods", "-A"])
+                        .go()
+                };
+                pods()?.expect_exit(0)?;
+                super::site::call(shell.server, User::Wanda, "DELETE", &made.path())?
+                    .send()?
+                    .expect(200)?;
+                pods()?.expect_exit(1)
+            },
+        ),
+    ]
+}

@@ -1,0 +1,176 @@
+//! Watching kubeconfigs: what happened, whose, and as a table.
+
+use std::io::Read as _;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::site::{KUBECONFIGS, MERGE, Made, User, call, expect_status, get};
+use super::{DOCUMENT, PAGE, SEEDED, should};
+use crate::bench::Server;
+use crate::rule::{Claim, Rule, RuleDraft};
+use crate::verdict::{Outcome, expect_eq, fail};
+
+pub(super) fn all() -> Vec<Rule> {
+    vec![story(), own(), table(), initial(), selected(), bad_version()]
+}
+
+fn watches(id: &'static str) -> RuleDraft {
+    should(id).claims([Claim::operation("ListRancherKubeconfigs", 200)]).needs(SEEDED)
+}
+
+/// What a watch from there on tells until `last` comes, by type and name.
+fn events(
+    server: &Server,
+    user: User,
+    query: &str,
+    accept: &str,
+    last: (&str, &str),
+) -> Outcome<Vec<Value>> {
+    let mut connection = server.connection(false, Duration::from_secs(10))?;
+    let endpoint = server.endpoint();
+    let request = format!(
+        "GET {}{KUBECONFIGS}?watch=true&timeoutSeconds=5{query} HTTP/1.0\r\nhost: {}\r\naccept: {accept}\r\n\
+         authorization: Bearer {}\r\n\r\n",
+        endpoint.prefix,
+        endpoint.authority(),
+        user.token(server)?
+    );
+    connection.write_all(request.as_bytes())?;
+    let (mut seen, mut chunk) = (Vec::new(), [0; 8192]);
+    loop {
+        let read = connection.read(&mut chunk)?;
+        seen.extend_from_slice(&chunk[..read]);
+        let text = String::from_utf8_lossy(&seen).into_owned();
+        let events: Vec<Value> =
+            text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+        if events.iter().any(|event| event["type"] == last.0 && name(event) == last.1) {
+            return Ok(events);
+        }
+        if read == 0 {
+            return fail("the watch", format!("{} of {}", last.0, last.1), text);
+        }
+    }
+}
+
+fn name(event: &Value) -> &str {
+    let row = &event["object"]["rows"][0]["cells"][0];
+    event["object"]["metadata"]["name"].as_str().or(row.as_str()).unwrap_or_default()
+}
+
+fn told(events: &[Value]) -> Vec<String> {
+    events
+        .iter()
+        .map(|event| format!("{} {}", event["type"].as_str().unwrap_or_default(), name(event)))
+        .collect()
+}
+
+fn version(server: &Server, user: User) -> Outcome<String> {
+    let list = get(server, user, KUBECONFIGS)?.expect(200)?;
+    Ok(list["metadata"]["resourceVersion"].as_str().unwrap_or_default().to_owned())
+}
+
+fn story() -> Rule {
+    watches("rancher.watch.story")
+        .title("A watch from a list's version tells of creation, change and deletion, without the value")
+        .source(DOCUMENT, "WatchRancherKubeconfigs")
+        .fix("Replay what happened since the version, and go on from there.")
+        .check(|bench| {
+            let server = bench.server()?;
+            let from = version(&server, User::Wanda)?;
+            let made = Made::new(&server, User::Wanda, &json!({}))?;
+            made.patch(MERGE, &json!({"spec": {"description": "x"}}))?.expect(200)?;
+            call(&server, User::Wanda, "DELETE", &made.path())?.send()?.expect(200)?;
+            let query = format!("&resourceVersion={from}");
+            let events = events(&server, User::Wanda, &query, "application/json", ("DELETED", made.name()))?;
+            let told = told(&events);
+            let due = ["ADDED", "MODIFIED", "DELETED"].map(|kind| format!("{kind} {}", made.name()));
+            let mut distinct = told.clone();
+            distinct.dedup();
+            expect_eq("the story", &due.to_vec(), &distinct)?;
+            let value = events.iter().find(|event| !event["object"]["status"]["value"].is_null());
+            expect_eq("an event with the value", &None, &value)
+        })
+}
+
+fn own() -> Rule {
+    watches("rancher.watch.own")
+        .title("A regular user's watch tells of its own kubeconfigs only")
+        .source(PAGE, "Visibility")
+        .fix("Filter watches as lists are filtered.")
+        .check(|bench| {
+            let server = bench.server()?;
+            let from = version(&server, User::Kemal)?;
+            let theirs = Made::new(&server, User::Wanda, &json!({}))?;
+            let mine = Made::new(&server, User::Kemal, &json!({}))?;
+            let query = format!("&resourceVersion={from}");
+            let events =
+                events(&server, User::Kemal, &query, "application/json", ("ADDED", mine.name()))?;
+            let foreign = told(&events).into_iter().find(|one| one.ends_with(theirs.name()));
+            expect_eq("an event of another's", &None, &foreign)
+        })
+}
+
+fn table() -> Rule {
+    watches("rancher.watch.table")
+        .title("A watch that asks for tables gets each event as one")
+        .source(DOCUMENT, "WatchRancherKubeconfigs")
+        .fix("Encode events as tables where they are asked for.")
+        .check(|bench| {
+            let server = bench.server()?;
+            let from = version(&server, User::Wanda)?;
+            let made = Made::new(&server, User::Wanda, &json!({}))?;
+            let accept = "application/json;as=Table;v=v1;g=meta.k8s.io";
+            let query = format!("&resourceVersion={from}");
+            let events = events(&server, User::Wanda, &query, accept, ("ADDED", made.name()))?;
+            expect_eq("the kind of the object", &json!("Table"), &events[0]["object"]["kind"])
+        })
+}
+
+fn initial() -> Rule {
+    watches("rancher.watch.from_nothing")
+        .title("A watch without a version begins with what is there")
+        .source(DOCUMENT, "WatchRancherKubeconfigs")
+        .fix("Send what is there as ADDED first.")
+        .check(|bench| {
+            let server = bench.server()?;
+            let made = Made::new(&server, User::Kemal, &json!({}))?;
+            let events =
+                events(&server, User::Kemal, "", "application/json", ("ADDED", made.name()))?;
+            expect_eq("the beginning", &vec![format!("ADDED {}", made.name())], &told(&events))
+        })
+}
+
+fn selected() -> Rule {
+    watches("rancher.watch.selected")
+        .title("A watch by label tells of what has the label")
+        .source(DOCUMENT, "WatchRancherKubeconfigs")
+        .fix("Honour labelSelector in watches.")
+        .check(|bench| {
+            let server = bench.server()?;
+            let from = version(&server, User::Wanda)?;
+            let (other, made) = (
+                Made::new(&server, User::Wanda, &json!({}))?,
+                Made::new(&server, User::Wanda, &json!({}))?,
+            );
+            made.patch(MERGE, &json!({"metadata": {"labels": {"foo": "bar"}}}))?.expect(200)?;
+            let query = format!("&resourceVersion={from}&labelSelector=foo%3Dbar");
+            let events =
+                events(&server, User::Wanda, &query, "application/json", ("ADDED", made.name()))?;
+            let foreign = told(&events).into_iter().find(|one| one.ends_with(other.name()));
+            expect_eq("an event of the other", &None, &foreign)
+        })
+}
+
+fn bad_version() -> Rule {
+    should("rancher.watch.bad_version")
+        .title("A watch from a version that is no number is a 400")
+        .source(DOCUMENT, "ListRancherKubeconfigs, 400")
+        .claims([Claim::refusal("ListRancherKubeconfigs", 400, "BadRequest")])
+        .fix("Refuse versions that cannot be read.")
+        .check(|bench| {
+            let server = bench.server()?;
+            let path = format!("{KUBECONFIGS}?watch=true&timeoutSeconds=1&resourceVersion=x");
+            expect_status(&get(&server, User::Wanda, &path)?, 400, "BadRequest", "")
+        })
+}
