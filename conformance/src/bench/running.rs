@@ -15,7 +15,7 @@ use crate::verdict::{Outcome, Reason, skip};
 pub struct Running<'b> {
     pub(super) sandbox: &'b Sandbox,
     pub(super) evidence: Evidence,
-    pub(super) child: Child,
+    pub(super) child: Leash,
     pub(super) line: String,
     pub(super) adapted: bool,
     pub(super) before: Tree,
@@ -23,19 +23,47 @@ pub struct Running<'b> {
     pub(super) deadline: Instant,
 }
 
+/// A started process that is not left behind: a rule that fails between start and end drops it.
+pub(super) struct Leash(Option<Child>);
+
+impl Leash {
+    pub(super) fn new(child: Child) -> Self {
+        Self(Some(child))
+    }
+
+    fn child(&mut self) -> Outcome<&mut Child> {
+        self.0.as_mut().ok_or_else(|| Reason::Broken("the subject has been let go".into()))
+    }
+
+    fn take(&mut self) -> Outcome<Child> {
+        self.0.take().ok_or_else(|| Reason::Broken("the subject has been let go".into()))
+    }
+}
+
+impl Drop for Leash {
+    fn drop(&mut self) {
+        let Some(child) = &mut self.0 else { return };
+        if matches!(child.try_wait(), Ok(None)) {
+            process::kill_group(child);
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
 impl Running<'_> {
     pub fn pid(&self) -> u32 {
-        self.child.id()
+        self.child.0.as_ref().map_or(0, Child::id)
     }
 
     /// Whether it still runs.
     pub fn is_alive(&mut self) -> Outcome<bool> {
-        Ok(self.child.try_wait()?.is_none())
+        Ok(self.child.child()?.try_wait()?.is_none())
     }
 
     /// Sends a signal, such as `Signal::INT`, to the subject alone.
     pub fn signal(&self, signal: rustix::process::Signal) -> Outcome {
-        match process::pid_of(&self.child) {
+        match self.child.0.as_ref().and_then(process::pid_of) {
             Some(pid) => {
                 Ok(rustix::process::kill_process(pid, signal).map_err(std::io::Error::from)?)
             }
@@ -44,8 +72,8 @@ impl Running<'_> {
     }
 
     /// Waits for the end and collects what is left.
-    pub fn finish(self) -> Outcome<Ran> {
-        let ended = process::wait_with_deadline(self.child, self.deadline)?;
+    pub fn finish(mut self) -> Outcome<Ran> {
+        let ended = process::wait_with_deadline(self.child.take()?, self.deadline)?;
         let exit = exit_of(ended.status);
         let ran = Ran {
             exit,

@@ -13,7 +13,7 @@ use super::adapter::{self, Adapter};
 use super::evidence::Evidence;
 use super::process;
 use super::ran::Ran;
-use super::running::Running;
+use super::running::{Leash, Running};
 use super::sandbox::Sandbox;
 use crate::verdict::{Outcome, Reason, skip};
 
@@ -213,7 +213,7 @@ impl<'b> Run<'b> {
         Ok(Running {
             sandbox: self.sandbox,
             evidence: self.evidence,
-            child,
+            child: Leash::new(child),
             line,
             adapted: self.adapter.is_some(),
             before,
