@@ -79,6 +79,8 @@ fn refusals_come_in_their_order_and_name_no_token() {
     }
     assert_eq!(refusals(&client), ["session", "kind", "session", "malformed", "malformed"]);
     assert!(one.ask("10.0.0.5:9", &one.token).1.contains(" 403 "));
+    // Half a pair of brackets is part of the name.
+    assert!(one.ask("[10.0.0.5:5432", &one.token).1.contains(" 403 "));
     let (_held, answer) = one.ask(TARGET, &one.token);
     assert!(answer.contains(" 200 "), "{answer}");
     assert!(one.ask(TARGET, &one.token).1.contains(" 409 "));

@@ -57,10 +57,13 @@ impl Door {
 
     fn is_target(&self, authority: &str) -> bool {
         let Some((host, port)) = authority.rsplit_once(':') else { return false };
-        let bare =
-            |host: &str| host.trim_start_matches('[').trim_end_matches(']').to_ascii_lowercase();
-        bare(host) == bare(&self.host) && port.parse() == Ok(self.port)
+        bare(host).eq_ignore_ascii_case(bare(&self.host)) && port.parse() == Ok(self.port)
     }
+}
+
+/// An IPv6 address without the brackets it wears before a port. Half a pair is part of the name.
+fn bare(host: &str) -> &str {
+    host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host)
 }
 
 struct Room {
