@@ -226,7 +226,8 @@ pub struct Choice {
     /// Only rules whose id matches this glob; may be repeated.
     #[arg(long = "rule", value_name = "GLOB")]
     pub rules: Vec<String>,
-    /// Only the rules of this system; may be repeated [default: all that apply].
+    /// Only the rules of this system; may be repeated [default: all; for somebody else's server
+    /// plexsphere].
     #[arg(long = "system", value_enum, value_name = "NAME")]
     pub systems: Vec<System>,
     /// `must` leaves the SHOULD rules out.

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::{Trouble, choose, report};
-use crate::bench::{self, Adapter, quote};
+use crate::bench::{self, Adapter, System, quote};
 use crate::catalogue;
 use crate::cli::{Level, RunArgs, Subjects};
 use crate::exit::Ending;
@@ -34,6 +34,10 @@ pub(super) fn run(
 ) -> Result<Ending, Trouble> {
     let all = catalogue::all()?;
     let mut rules = choose(&all, &args.choice)?;
+    let target = Arc::new(target(args)?);
+    if args.choice.systems.is_empty() && args.choice.rules.is_empty() && is_foreign(&target) {
+        rules.retain(|rule| rule.system == System::default());
+    }
     if let Some(shard) = args.shard {
         rules.retain(|rule| shard.has(&rule.id));
     }
@@ -44,7 +48,6 @@ pub(super) fn run(
         Some(path) => KnownFailing::load(path)?,
         None => KnownFailing::default(),
     };
-    let target = Arc::new(target(args)?);
     let now = Timestamp::now();
     let cores = thread::available_parallelism().map_or(1, usize::from);
     let jobs = args.jobs.map_or(cores, usize::from);
@@ -70,6 +73,11 @@ pub(super) fn run(
         hold(&target, out)?;
     }
     Ok(report::ending(&report))
+}
+
+/// Somebody else's server is one system, and nobody has said which. The mock is all of them.
+fn is_foreign(target: &Target) -> bool {
+    matches!(&target.server, Some(ServerTarget::Running(running)) if !running.control)
 }
 
 /// Waits until the person who asked to keep everything is done. Without anybody at standard input

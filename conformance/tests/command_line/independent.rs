@@ -74,7 +74,9 @@ impl Drop for Started {
 }
 
 /// Operations of the contract that the server leaves out.
-const WITHOUT: [&str; 8] = [
+const WITHOUT: [&str; 10] = [
+    "AttachSession",
+    "PostNodeSessionCallback",
     "ListSessions",
     "ListProjects",
     "GetProject",
