@@ -1,11 +1,13 @@
 //! What a session's listener does, judged by the clients that people have: ssh, dropbear,
-//! paramiko, kubectl, curl. Each rule covers a row of `fixtures/contract/listeners.json`.
+//! paramiko, kubectl, curl, psql. Each rule covers a row of `fixtures/contract/listeners.json`.
 
 mod endings;
+mod forward;
 mod k8s_reads;
 mod k8s_writes;
 mod lands;
 mod limits;
+mod postgres;
 mod secrets;
 mod ssh;
 mod ssh_others;
@@ -15,6 +17,8 @@ mod tcp;
 mod tcp_client;
 mod tokens;
 mod told;
+mod tunnel;
+mod wait;
 
 use serde_json::Value;
 
@@ -31,6 +35,7 @@ const SSH_LOGIN: &str = "RFC 4252";
 
 pub(crate) fn all() -> Outcome<Vec<Rule>> {
     let mut rules = endings::all();
+    rules.extend(forward::all());
     rules.extend(k8s_reads::all());
     rules.extend(k8s_writes::all());
     rules.extend(lands::all());
@@ -42,6 +47,7 @@ pub(crate) fn all() -> Outcome<Vec<Rule>> {
     rules.extend(ssh_terminal::all());
     rules.extend(tcp::all());
     rules.extend(tokens::all()?);
+    rules.extend(wait::all());
     Ok(rules)
 }
 

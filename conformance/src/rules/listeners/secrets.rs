@@ -1,9 +1,15 @@
 //! The session token as a canary: while a real client uses it, and afterwards, it stands nowhere
 //! but where it has to.
 
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, TcpListener};
 use std::path::Path;
+use std::time::Duration;
 
 use super::ssh_terminal::PROMPT;
+use super::tcp::leading;
+use super::tcp_client::expect_end;
+use super::tunnel::Tunnel;
 use super::{draft, open};
 use crate::bench::{Bench, Canary, Family, Seen, Server, Tap, Tree, holding};
 use crate::rule::{Claim, Need, Rule, Side};
@@ -17,6 +23,9 @@ pub(super) fn all() -> Vec<Rule> {
         canary(Family::Kubeconfig, "During kubectl the token is in the private kubeconfig, and nowhere else")
             .needs([Need::Program("kubectl"), Need::Offers("--certificate-authority")])
             .check(kubeconfig),
+        canary(Family::TcpForward, "While tcp-forward --listen carries and is refused, the token is in no argument, variable, log, journal or file")
+            .needs([Need::Offers("--listen")])
+            .check(tunnel),
     ]
 }
 
@@ -134,5 +143,30 @@ fn kubeconfig(bench: &Bench) -> Outcome {
     expect_eq("the answer to a token of another session", &401, &refused.status())?;
     canary.absent_from("that answer", &refused.response.body)?;
     expect_tree_silent(bench, &before, &canary, &[own])?;
+    expect_server_silent(&server, &canary)
+}
+
+fn tunnel(bench: &Bench) -> Outcome {
+    let there = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    let server = leading(bench, &there.local_addr()?.to_string())?;
+    let tap = bench.tap(&server)?;
+    let before = bench.sandbox()?.snapshot()?;
+    let tunnel = Tunnel::open(bench, &tap)?;
+    let canary = issued_token(&tap)?;
+    let mut stream = tunnel.connect()?;
+    let (mut far, _) = there.accept()?;
+    far.write_all(b"welcome")?;
+    let mut greeting = [0_u8; 7];
+    stream.read_exact(&mut greeting)?;
+    expect_eq("what the target says", &b"welcome", &&greeting)?;
+    expect_held_by(&canary, &[])?;
+    // A client that cannot be served is complained of, with the token at hand.
+    drop((stream, far, there));
+    expect_end(&mut tunnel.connect()?, Duration::from_secs(15))?;
+    tunnel.signal(rustix::process::Signal::TERM)?;
+    let ran = tunnel.expect_end(&["terminated"])?;
+    ran.expect_silent_about(&canary)?;
+    expect_eq("who holds it afterwards", &Vec::<Seen>::new(), &holding(&canary))?;
+    expect_tree_silent(bench, &before, &canary, &[])?;
     expect_server_silent(&server, &canary)
 }

@@ -3,12 +3,13 @@
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpListener};
-use std::thread;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::tcp_client::{Shown, TARGET, ask, carried, connect, dial, echoed, expect_end};
+use super::tcp_client::{
+    Shown, TARGET, ask, both_ways, carried, connect, dial, echoed, expect_end,
+};
 use super::told::{expect_event, refusals};
 use super::{GUIDE, ONE_TIME, open, open_for, rule, text_of, world};
 use crate::bench::{Bench, Canary, Exit, Family, Run, Server, ServerOptions, until};
@@ -165,28 +166,8 @@ fn bytes(bench: &Bench) -> Outcome {
 }
 
 fn whole(bench: &Bench) -> Outcome {
-    const PIECES: usize = 10;
     let (_server, issued) = session(bench)?;
-    let mut stream = carried(&issued)?;
-    let piece: Vec<u8> = (0..1024 * 1024_u32)
-        .map(|n| (n.wrapping_mul(2_654_435_761) >> 24).to_le_bytes()[0])
-        .collect();
-    let (mut sender, sent) = (stream.try_clone()?, piece.clone());
-    let sending = thread::spawn(move || {
-        for _ in 0..PIECES {
-            sender.write_all(&sent)?;
-        }
-        sender.shutdown(Shutdown::Write)
-    });
-    let mut back = vec![0; piece.len()];
-    for number in 0..PIECES {
-        stream.read_exact(&mut back)?;
-        expect(back == piece, format!("megabyte {number}"), "as it was sent", "changed")?;
-    }
-    let more = stream.read(&mut back)?;
-    expect_eq("the bytes behind the end", &0, &more)?;
-    let sent = sending.join().map_err(|_| std::io::Error::other("the sender panicked"))?;
-    expect(sent.is_ok(), "the sending side", "everything sent", format!("{sent:?}"))
+    both_ways(carried(&issued)?, 10)
 }
 
 fn auth_none(bench: &Bench) -> Outcome {
@@ -199,7 +180,7 @@ fn auth_none(bench: &Bench) -> Outcome {
 }
 
 /// A default world in which the examples' target leads there.
-fn leading(bench: &Bench, to: &str) -> Outcome<Server> {
+pub(super) fn leading(bench: &Bench, to: &str) -> Outcome<Server> {
     world(bench, |world| {
         world["tcp_targets"] = json!([{"host": "10.0.0.5", "port": 5432, "leads_to": to}]);
     })

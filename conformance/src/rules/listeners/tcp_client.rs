@@ -1,7 +1,8 @@
 //! A bare client of a tcp session's listener: one CONNECT, and what comes back.
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::TcpStream;
+use std::net::{Shutdown, TcpStream};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use base64::Engine;
@@ -9,7 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
 use super::text_of;
-use crate::verdict::{Outcome, expect, fail};
+use crate::verdict::{Outcome, expect, expect_eq, fail};
 
 /// The target of an honest tcp session of the examples.
 pub(super) const TARGET: &str = "10.0.0.5:5432";
@@ -112,6 +113,29 @@ pub(super) fn echoed(stream: &mut TcpStream, bytes: &[u8]) -> Outcome {
     let read = stream.read_exact(&mut back);
     let same = read.is_ok() && back == bytes;
     expect(same, "what the echo says", "what was sent", format!("{read:?}"))
+}
+
+/// Megabytes to an echo and back at the same time, and then the end of both directions.
+pub(super) fn both_ways(mut stream: TcpStream, pieces: usize) -> Outcome {
+    let piece: Vec<u8> = (0..1024 * 1024_u32)
+        .map(|n| (n.wrapping_mul(2_654_435_761) >> 24).to_le_bytes()[0])
+        .collect();
+    let (mut sender, sent) = (stream.try_clone()?, piece.clone());
+    let sending = thread::spawn(move || {
+        for _ in 0..pieces {
+            sender.write_all(&sent)?;
+        }
+        sender.shutdown(Shutdown::Write)
+    });
+    let mut back = vec![0; piece.len()];
+    for number in 0..pieces {
+        stream.read_exact(&mut back)?;
+        expect(back == piece, format!("megabyte {number}"), "as it was sent", "changed")?;
+    }
+    let more = stream.read(&mut back)?;
+    expect_eq("the bytes behind the end", &0, &more)?;
+    let sent = sending.join().map_err(|_| std::io::Error::other("the sender panicked"))?;
+    expect(sent.is_ok(), "the sending side", "everything sent", format!("{sent:?}"))
 }
 
 /// The far end hangs up before the limit. A reset is an end as well.
