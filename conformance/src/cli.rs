@@ -203,11 +203,11 @@ pub struct SelfcheckArgs {
     /// Subjects from this folder instead of the ones compiled in.
     #[arg(long, value_name = "DIR")]
     pub from: Option<PathBuf>,
-    /// How many rules to judge at a time [default: the number of cores].
+    /// How many rules to judge at a time [default: four for each core; most of them wait].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub jobs: Option<u16>,
     /// Seconds after which a run of a subject is killed.
-    #[arg(long, value_name = "SECONDS", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "SECONDS", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
     pub timeout: u32,
     #[arg(long, value_enum, default_value_t)]
     pub output: Output,
