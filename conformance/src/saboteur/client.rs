@@ -96,12 +96,15 @@ fn looked_after(
     }
     command.args(&args);
     command.stdout(supervise::captured(capture_out)).stderr(supervise::captured(capture_err));
+    // Noted before it starts: whoever looks at the waiting process may kill it at once.
+    let dumpable = matches!(defect, Defect::Ends(End::Dumpable));
+    if dumpable {
+        stand.act();
+    }
     let mark = stand.marker();
     let child = supervise::start(&mut command, signals, move || mark.act())?;
     // Whoever looks at the waiting process looks at us; the honest one has done it for itself.
-    if matches!(defect, Defect::Ends(End::Dumpable)) {
-        stand.act();
-    } else {
+    if !dumpable {
         supervise::leave_no_core();
     }
     let ended = supervise::wait(child)?;
