@@ -207,7 +207,7 @@ pub struct SelfcheckArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub jobs: Option<u16>,
     /// Seconds after which a run of a subject is killed.
-    #[arg(long, value_name = "SECONDS", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "SECONDS", default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..))]
     pub timeout: u32,
     #[arg(long, value_enum, default_value_t)]
     pub output: Output,
