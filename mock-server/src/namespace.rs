@@ -15,6 +15,7 @@ use crate::rebac::Model;
 use crate::world::annex::Annex;
 use crate::world::clock::Clock;
 use crate::world::directory::Directory;
+use crate::world::faults::Faults;
 use crate::world::file::{WorldError, WorldFile};
 use crate::world::ids::Ids;
 use crate::world::journal::Journal;
@@ -131,6 +132,7 @@ pub struct Origin {
 pub struct Namespace {
     pub name: Box<str>,
     pub journal: Arc<Journal>,
+    pub faults: Faults,
     seed: [u8; 32],
     origin: Arc<Origin>,
     now: RwLock<Arc<Installation>>,
@@ -142,7 +144,8 @@ impl Namespace {
         let journal = Arc::new(Journal::new(origin.journal));
         let ground = Ground { name, seed: &seed, journal: &journal, origin: &origin };
         let first = ground.install(&origin.scene, origin.clock.fork(), 0);
-        Self { name: name.into(), journal, seed, origin, now: RwLock::new(Arc::new(first)) }
+        let now = RwLock::new(Arc::new(first));
+        Self { name: name.into(), journal, faults: Faults::default(), seed, origin, now }
     }
 
     pub fn installation(&self) -> Arc<Installation> {
@@ -153,8 +156,9 @@ impl Namespace {
         *self.now.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(next);
     }
 
-    /// Back to how the namespace began: world, clock, ids, sessions, journal.
+    /// Back to how the namespace began: world, clock, ids, sessions, faults, journal.
     pub fn reset(&self) {
+        self.faults.clear();
         self.replace(self.ground().install(&self.origin.scene, self.origin.clock.fork(), 0));
         self.journal.clear();
     }

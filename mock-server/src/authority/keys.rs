@@ -4,19 +4,17 @@ use std::sync::OnceLock;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
-use ed25519_dalek::{Signer as _, SigningKey};
 use ring::digest::{SHA256, digest};
 use ring::hmac;
 use serde_json::{Value, json};
 
 use super::claims::Claims;
 use super::jws;
+use super::signer::{SIGNATURE, Signer};
 
 /// Stock OpenSSH reads a password into a buffer of this size and cuts off what does not fit, so no
 /// token may reach it.
 pub const MAX_TOKEN_BYTES: usize = 1_023;
-
-const SIGNATURE_BYTES: usize = 64;
 
 /// The public half of an Ed25519 key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,8 +22,8 @@ pub struct VerifyingKey(pub [u8; 32]);
 
 /// An Ed25519 key derived from 32 bytes, ready to sign. `Debug` shows the key id only.
 pub struct Keys {
-    /// Signs in two thirds of the time that ring takes, and signing is most of an issue.
-    key: SigningKey,
+    key: Signer,
+    public: VerifyingKey,
     kid: String,
     /// The encoded header and its dot: the same for every token.
     header: String,
@@ -43,12 +41,14 @@ pub struct TokenTooLong {
 
 impl Keys {
     pub fn from_seed(seed: [u8; 32]) -> Self {
-        let key = SigningKey::from_bytes(&seed);
-        let kid = thumbprint(&key.verifying_key().to_bytes());
+        let key = Signer::from_seed(&seed);
+        let public = key.public();
+        let kid = thumbprint(&public);
         let header = format!(r#"{{"alg":"EdDSA","typ":"at+jwt","kid":"{kid}"}}"#);
         let header = format!("{}.", jws::encode(header.as_bytes()));
         Self {
             key,
+            public: VerifyingKey(public),
             kid,
             header,
             host_seed: derive(&seed, b"ssh host key"),
@@ -62,7 +62,7 @@ impl Keys {
     }
 
     pub fn verifying_key(&self) -> VerifyingKey {
-        VerifyingKey(self.key.verifying_key().to_bytes())
+        self.public
     }
 
     /// The JWK Set that `/.well-known/jwks.json` answers.
@@ -73,7 +73,7 @@ impl Keys {
             "use": "sig",
             "alg": "EdDSA",
             "kid": self.kid,
-            "x": jws::encode(self.verifying_key().0.as_slice()),
+            "x": jws::encode(self.public.0.as_slice()),
         }]})
     }
 
@@ -89,7 +89,7 @@ impl Keys {
         jws::encode_onto(&payload, &mut token);
         let signature = self.key.sign(token.as_bytes());
         token.push('.');
-        jws::encode_onto(&signature.to_bytes(), &mut token);
+        jws::encode_onto(&signature, &mut token);
         Ok(token)
     }
 
@@ -100,7 +100,7 @@ impl Keys {
     }
 
     fn length(&self, payload_bytes: usize) -> usize {
-        self.header.len() + encoded_len(payload_bytes) + 1 + encoded_len(SIGNATURE_BYTES)
+        self.header.len() + encoded_len(payload_bytes) + 1 + encoded_len(SIGNATURE)
     }
 
     /// What the host's own key is made of.
@@ -115,9 +115,8 @@ impl Keys {
 
     /// `SHA256:<43 characters>`, as `ssh-keygen -l` prints it for that host key.
     pub fn ssh_host_fingerprint(&self) -> &str {
-        self.host_fingerprint.get_or_init(|| {
-            ssh_fingerprint(&SigningKey::from_bytes(&self.host_seed).verifying_key().to_bytes())
-        })
+        self.host_fingerprint
+            .get_or_init(|| ssh_fingerprint(&Signer::from_seed(&self.host_seed).public()))
     }
 }
 

@@ -8,6 +8,7 @@ mod dev_ca;
 mod jws;
 mod keys;
 mod redeem;
+mod signer;
 #[cfg(test)]
 mod tests;
 

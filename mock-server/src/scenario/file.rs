@@ -24,6 +24,11 @@ pub struct Scenario {
 }
 
 impl Scenario {
+    /// Whether it departs from the honest answer to IssueSession.
+    pub fn tells_of_a_session(&self) -> bool {
+        matches!(self.answer.body, Some(Content::Issued { .. }))
+    }
+
     /// The code of the problem that it answers with, if that is what it does.
     pub fn code(&self) -> Option<&str> {
         match &self.answer.body {

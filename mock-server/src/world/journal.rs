@@ -46,6 +46,10 @@ pub struct Entry {
     pub operation: &'static str,
     #[serde(serialize_with = "shared")]
     pub scenario: Option<Arc<str>>,
+    /// Of a fault that was met.
+    pub fault: Option<u32>,
+    /// Whether a session exists whose token nobody was told.
+    pub left_behind: bool,
     /// None: the client left before there was an answer.
     pub status: Option<u16>,
     pub code: Option<Cow<'static, str>>,

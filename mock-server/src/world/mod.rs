@@ -6,6 +6,7 @@ mod checks;
 pub mod clock;
 pub mod directory;
 pub mod embedded;
+pub mod faults;
 pub mod file;
 pub mod ids;
 pub mod journal;

@@ -18,6 +18,7 @@ mod door_host;
 mod door_many;
 mod door_tcp;
 mod doors;
+mod faults;
 mod generations;
 #[cfg(unix)]
 mod host_shell;

@@ -9,6 +9,7 @@ mod control;
 mod determinism;
 mod directory;
 mod examples;
+mod faults;
 mod gates;
 mod generations;
 mod idempotency;
@@ -48,6 +49,7 @@ pub(crate) fn all() -> Outcome<Vec<Rule>> {
     rules.extend(determinism::all());
     rules.extend(directory::all());
     rules.extend(examples::all()?);
+    rules.extend(faults::all());
     rules.extend(gates::all());
     rules.extend(generations::all());
     rules.extend(idempotency::all());

@@ -6,6 +6,7 @@ mod callback;
 pub mod cursor;
 pub mod directory;
 pub mod exchange;
+mod faulty;
 pub mod generation;
 pub mod operation;
 pub mod paging;
@@ -30,6 +31,9 @@ pub use staged::play;
 
 /// Answers one request; `path` is what follows the base of `x`.
 pub async fn answer(mut x: Exchange, path: &str, head: &Parts) -> Response<Body> {
+    if let Some(fault) = faulty::due(&x, path, head) {
+        return faulty::meet(x, fault, path, head).await;
+    }
     let answer = dispatch(&mut x, path, head).await;
     x.finish(answer).await
 }

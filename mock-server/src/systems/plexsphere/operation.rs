@@ -23,6 +23,25 @@ pub enum Operation {
 }
 
 impl Operation {
+    pub const ALL: [Self; 16] = [
+        Self::IssueSession,
+        Self::ListSessions,
+        Self::GetSession,
+        Self::AttachSession,
+        Self::RevokeSession,
+        Self::PostNodeSessionCallback,
+        Self::Whoami,
+        Self::ListProjects,
+        Self::GetProject,
+        Self::ListResources,
+        Self::GetResource,
+        Self::CheckAuthorization,
+        Self::GetHealth,
+        Self::GetVersion,
+        Self::GetOpenApi,
+        Self::GetJwks,
+    ];
+
     /// The name it has in the contract and in the journal.
     pub const fn name(self) -> &'static str {
         match self {

@@ -33,7 +33,7 @@ pub async fn play(mut x: Exchange, name: &str, path: &str, head: &Parts) -> Resp
     response
 }
 
-fn refuse(error: NotFound) -> Refusal {
+pub fn refuse(error: NotFound) -> Refusal {
     match error {
         NotFound::Unknown { name, near } => {
             let near = match near.as_slice() {
@@ -67,7 +67,7 @@ async fn act(x: &mut Exchange, scenario: &Scenario, path: &str, head: &Parts) ->
 }
 
 /// The scenario's own answer, to a request of any form and by anybody.
-fn staged(
+pub(super) fn staged(
     x: &mut Exchange,
     scenario: &Scenario,
     place: Place<'_>,
@@ -83,7 +83,9 @@ fn staged(
         .map(|key| Hex(KeyDigest::of(key).bytes()));
 
     let asked_project = match place {
-        Place::Sessions { project } => uuid(project),
+        Place::Sessions { project }
+        | Place::Session { project, .. }
+        | Place::Revocation { project, .. } => uuid(project),
         _ => None,
     };
     let session = imagine(x, scenario, asked_project, request, &bytes)?;

@@ -1,6 +1,8 @@
 //! The control API, `/__mock/...`: what a test may see and move. Its requests are not
 //! journalled, because they are no part of what is observed.
 
+mod faults;
+
 use axum::body::Body;
 use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::{Method, Response};
@@ -50,6 +52,15 @@ async fn dispatch(x: &mut Exchange, what: &str, method: &Method, ready: &str) ->
             x.installation.set_report_delay(wish.report_delay_seconds);
             Ok(listeners(x))
         }
+        ("faults", &Method::GET) => Ok(faults::list(x)),
+        ("faults", &Method::POST) => {
+            let wish = body::plain_json(x.take_body(body::SMALL_BODY).await)?;
+            faults::add(x, &wish)
+        }
+        ("faults", &Method::DELETE) => {
+            x.namespace.faults.clear();
+            Ok(no_content())
+        }
         ("reset", &Method::POST) => {
             x.namespace.reset();
             Ok(no_content())
@@ -62,6 +73,7 @@ async fn dispatch(x: &mut Exchange, what: &str, method: &Method, ready: &str) ->
         }
         ("scenarios", &Method::GET) => Ok(answer(200, &json!({"scenarios": scenario::names()}))),
         ("ready" | "scenarios", _) => Err(Refusal::method_not_allowed("GET, HEAD")),
+        ("faults", _) => Err(Refusal::method_not_allowed("GET, HEAD, POST, DELETE")),
         ("requests", _) => Err(Refusal::method_not_allowed("GET, HEAD, DELETE")),
         ("clock" | "listeners" | "world", _) => Err(Refusal::method_not_allowed("GET, HEAD, PUT")),
         ("reset", _) => Err(Refusal::method_not_allowed("POST")),
