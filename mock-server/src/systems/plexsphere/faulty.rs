@@ -15,13 +15,18 @@ use crate::scenario::{self, Issued, Scenario};
 use crate::world::faults::{Fault, Phase};
 
 /// The fault that this request meets, if it meets one.
-pub fn due(x: &Exchange, path: &str, head: &Parts) -> Option<Fault> {
+pub(super) fn due(x: &Exchange, path: &str, head: &Parts) -> Option<Fault> {
     let operation = Place::find(path)?.operation(&head.method)?;
     x.namespace.faults.due(operation.name())
 }
 
 /// Answers as the fault has it, or honestly where it does not come to be hit.
-pub async fn meet(mut x: Exchange, fault: Fault, path: &str, head: &Parts) -> Response<Body> {
+pub(super) async fn meet(
+    mut x: Exchange,
+    fault: Fault,
+    path: &str,
+    head: &Parts,
+) -> Response<Body> {
     let Ok(scenario) = scenario::find(&fault.scenario) else {
         return x.finish(Err(Refusal::internal())).await;
     };
