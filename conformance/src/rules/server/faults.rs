@@ -48,7 +48,7 @@ fn armed(server: &Server, fault: &Value) -> Outcome {
 
 /// What the operator's issue with this idempotency key is answered with.
 fn issue(server: &Server, key: &str) -> Outcome<(u16, Value, Option<String>)> {
-    let call = server.issue(Family::Tcp, Identity::Operator)?;
+    let call = server.issue(Family::TcpForward, Identity::Operator)?;
     let exchange = call.edit(|body| body["idempotency_key"] = json!(key)).send()?;
     let fault = exchange.response.headers.get("x-fault").map(str::to_owned);
     Ok((exchange.status(), exchange.json(), fault))
