@@ -34,7 +34,8 @@ pub(super) fn selfcheck(args: &SelfcheckArgs, out: &mut dyn Write) -> Result<End
         selfcheck::spot_checks(&announced)
     };
     pairs.retain(|(_, rule)| wanted.contains(&*rules[*rule].id));
-    if pairs.is_empty() {
+    // Rules without a subject are told of, unless some subjects alone were asked for.
+    if pairs.is_empty() && (wanted.is_empty() || !args.subjects.is_empty()) {
         return Ok(Ending::NothingRan);
     }
     let cores = thread::available_parallelism().map_or(1, usize::from);
@@ -42,12 +43,19 @@ pub(super) fn selfcheck(args: &SelfcheckArgs, out: &mut dyn Write) -> Result<End
     let jobs = args.jobs.map_or(4 * cores, usize::from);
     let settings =
         Settings { timeout: Duration::from_secs(args.timeout.into()), ..Settings::default() };
-    let programs = programs(args)?;
-    let found = selfcheck::judge(&programs, &announced, &rules, &pairs, jobs, &settings, |_| {})?;
+    let found = if pairs.is_empty() {
+        Vec::new()
+    } else {
+        let programs = programs(args)?;
+        selfcheck::judge(&programs, &announced, &rules, &pairs, jobs, &settings, |_| {})?
+    };
     let summary = Summary::of(&found, &announced, &rules, &wanted, empty);
     match args.output {
         Output::Text => summary.text(&found, out)?,
         Output::Json => summary.json(&found, out)?,
+    }
+    if found.is_empty() && !args.complete {
+        return Ok(Ending::NothingRan);
     }
     Ok(if summary.as_announced() && (summary.uncovered.is_empty() || !args.complete) {
         Ending::Conforms
@@ -145,7 +153,7 @@ impl Summary {
 
     fn text(&self, found: &[Finding], out: &mut dyn Write) -> std::io::Result<()> {
         for finding in found {
-            let Finding { subject, rule, said } = finding;
+            let Finding { subject, rule, said, .. } = finding;
             match said {
                 Said::Noticed | Said::Skipped(_) => {}
                 Said::Silent => writeln!(out, "SILENT  {subject}: {rule} passes")?,
@@ -188,7 +196,10 @@ impl Summary {
                     Said::Unannounced(why) => ("more", Some(why)),
                     Said::Disturbed(why) => ("disturbed", Some(why)),
                 };
-                json!({"subject": finding.subject, "rule": finding.rule, "said": word, "why": why})
+                json!({
+                    "subject": finding.subject, "rule": finding.rule, "said": word, "why": why,
+                    "millis": u64::try_from(finding.took.as_millis()).unwrap_or(u64::MAX),
+                })
             })
             .collect();
         let document = json!({

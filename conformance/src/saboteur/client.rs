@@ -425,9 +425,15 @@ impl When {
             args.iter().map(|arg| arg.to_string_lossy().into_owned()).collect();
         let any = |text: &String| texts.iter().any(|arg| arg.contains(text.as_str()));
         (self.command.is_empty() || texts.iter().any(|arg| self.command.contains(arg)))
+            && self.leads(texts.first())
             && self.args_have.iter().all(any)
             && !self.args_lack.iter().any(any)
             && self.env_has.iter().all(|name| env::var_os(name).is_some())
+    }
+
+    fn leads(&self, first: Option<&String>) -> bool {
+        let word = first.and_then(|first| first.split('=').next()).unwrap_or_default();
+        self.first.is_empty() || self.first.iter().any(|one| one == word)
     }
 
     /// What can be known only afterwards.

@@ -5,10 +5,12 @@
 //! - `stand`: where a subject is found and started by its path, and where it notes that it acted
 //! - `client`, `files`, `ssh`: a plexctl with a defect; `server`: a control plane with one
 //! - `relay`, `traffic`, `token`: what passes between the two, changed on the way
+//! - `door`: the same in front of the listeners that sessions lead to
 //! - `supervise`: the honest program inside the broken one
 //! - `selfcheck`: each subject against the rules it names, and against all the others
 
 mod client;
+mod door;
 mod edit;
 mod files;
 mod relay;

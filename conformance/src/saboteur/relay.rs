@@ -4,17 +4,18 @@
 use std::collections::{HashMap, VecDeque};
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use socket2::SockRef;
 
+use super::door::{Door, Doors};
 use super::stand::Marker;
-use super::subject::{Act, Traffic};
+use super::subject::{Act, Places, Traffic};
 use super::token;
-use super::traffic::operation;
+use super::traffic::{filled, mentions_token, operation};
 use super::wire::{self, Inbound};
 use crate::bench::{Request, Response, Wire};
 
@@ -40,6 +41,10 @@ pub(super) struct Shared {
     pub(super) tls: Option<Arc<rustls::ServerConfig>>,
     /// Rewrites what names our own address; only a server's relay does.
     pub(super) own: Option<Renaming>,
+    /// Puts doors in front of the listeners that answers name.
+    pub(super) doors: Option<Arc<Doors>>,
+    /// Set where this stands in front of a listener.
+    pub(super) door: Option<Door>,
     tokens: Mutex<Vec<String>>,
     remembered: Mutex<HashMap<Vec<u8>, Response>>,
     counted: AtomicUsize,
@@ -57,30 +62,13 @@ impl Relay {
         marker: Marker,
     ) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-        Self::serve(listener, upstream, traffic, marker, None, None)
+        Self::serve(listener, Shared::to(upstream, traffic, marker))
     }
 
-    /// A relay in front of a server that it is the face of.
-    pub(super) fn serve(
-        listener: TcpListener,
-        upstream: Upstream,
-        traffic: Option<Traffic>,
-        marker: Marker,
-        tls: Option<Arc<rustls::ServerConfig>>,
-        own: Option<Renaming>,
-    ) -> io::Result<Self> {
+    /// A relay on a port that is there already.
+    pub(super) fn serve(listener: TcpListener, shared: Shared) -> io::Result<Self> {
         let port = listener.local_addr()?.port();
-        let shared = Arc::new(Shared {
-            upstream,
-            traffic,
-            marker,
-            tls,
-            own,
-            tokens: Mutex::default(),
-            remembered: Mutex::default(),
-            counted: AtomicUsize::new(0),
-            open: AtomicUsize::new(0),
-        });
+        let shared = Arc::new(shared);
         let held = Arc::clone(&shared);
         thread::spawn(move || held.accept(&listener));
         Ok(Self { port, shared })
@@ -100,15 +88,45 @@ impl Relay {
     }
 }
 
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Shared {
+    pub(super) fn to(upstream: Upstream, traffic: Option<Traffic>, marker: Marker) -> Self {
+        Self {
+            upstream,
+            traffic,
+            marker,
+            tls: None,
+            own: None,
+            doors: None,
+            door: None,
+            tokens: Mutex::default(),
+            remembered: Mutex::default(),
+            counted: AtomicUsize::new(0),
+            open: AtomicUsize::new(0),
+        }
+    }
+
     fn accept(self: Arc<Self>, listener: &TcpListener) {
         let one_at_a_time = self.acts(|act| matches!(act, Act::OneAtATime));
         let queue = Arc::new(Mutex::new(()));
+        let places = match self.traffic.as_ref().map(|traffic| &traffic.act) {
+            Some(Act::Places(places)) => *places,
+            _ => Places::default(),
+        };
+        let mut come = 0;
         for client in listener.incoming().flatten() {
+            if self.door.as_ref().is_some_and(Door::is_closed) {
+                return;
+            }
+            let open = self.open.load(Ordering::SeqCst);
+            if places.at_once.is_some_and(|most| open >= most) {
+                self.marker.act();
+                continue;
+            }
+            come += 1;
             let (held, queue) = (Arc::clone(&self), Arc::clone(&queue));
             held.open.fetch_add(1, Ordering::SeqCst);
             thread::spawn(move || {
@@ -121,6 +139,10 @@ impl Shared {
                 drop(turn);
                 held.open.fetch_sub(1, Ordering::SeqCst);
             });
+            if places.in_all == Some(come) {
+                self.marker.act();
+                return;
+            }
         }
     }
 
@@ -130,6 +152,9 @@ impl Shared {
 
     fn connection(&self, client: TcpStream) {
         let _ = client.set_nodelay(true);
+        if let Some(door) = &self.door {
+            return door.pass(self, client);
+        }
         if self.acts(|act| matches!(act, Act::Anything)) && wire::is_odd(&client) {
             self.marker.act();
             let _ = (&client).write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
@@ -150,7 +175,7 @@ impl Shared {
         self.read_along(&client);
     }
 
-    fn dial(&self) -> io::Result<TcpStream> {
+    pub(super) fn dial(&self) -> io::Result<TcpStream> {
         let upstream = match self.upstream.host.parse::<IpAddr>() {
             Ok(address) => TcpStream::connect(SocketAddr::new(address, self.upstream.port)),
             Err(_) => TcpStream::connect((self.upstream.host.as_str(), self.upstream.port)),
@@ -160,30 +185,29 @@ impl Shared {
     }
 
     /// Bytes in both directions, unread.
-    fn spliced(&self, client: &TcpStream) {
-        let Ok(upstream) = self.dial() else { return };
-        thread::scope(|scope| {
-            scope.spawn(|| wire::copy(client, &upstream));
-            let ended = wire::copy(&upstream, client);
-            close(client, &upstream, ended.is_err());
-        });
+    pub(super) fn spliced(&self, client: &TcpStream) {
+        if let Ok(upstream) = self.dial() {
+            splice(client, &upstream, |from, to| wire::copy(from, to));
+        }
     }
 
     /// Both directions at once: requests are read as they pass, answers are changed where the
     /// defect wants it.
-    fn read_along(&self, client: &TcpStream) {
+    pub(super) fn read_along(&self, client: &TcpStream) {
         let Ok(upstream) = self.dial() else {
             let _ = SockRef::from(client).set_linger(Some(Duration::ZERO));
             return;
         };
         let asked = Mutex::new(VecDeque::new());
         let latest = Mutex::new(Inbound::default());
+        let opened = AtomicBool::new(false);
         thread::scope(|scope| {
             scope.spawn(|| {
                 let held = self.holds_requests();
                 let ours = client.local_addr().map(|own| own.to_string()).unwrap_or_default();
                 let naming = (self.own.is_none()).then_some((&*ours, &*self.upstream.authority));
-                wire::requests(client, &upstream, held, naming, &latest, |request, bytes| {
+                let state = (&latest, &opened);
+                wire::requests(client, &upstream, held, naming, state, |request, bytes| {
                     self.forward(client, &upstream, &asked, request, bytes)
                 });
                 let _ = upstream.shutdown(Shutdown::Write);
@@ -192,6 +216,7 @@ impl Shared {
             let ended = wire::answers(
                 &upstream,
                 client,
+                &opened,
                 next,
                 |request, response| self.wants(request, response),
                 |request, response| self.answered(request, response),
@@ -260,9 +285,11 @@ impl Shared {
             return Before::Unchanged;
         }
         match &traffic.act {
-            Act::Request(edit) if edit.change(request) => {
-                self.marker.act();
-                return Before::Changed;
+            Act::Request(edit) => {
+                if filled(edit, &self.own_token(), "").change(request) {
+                    self.marker.act();
+                    return Before::Changed;
+                }
             }
             Act::Twice => {
                 self.marker.act();
@@ -291,6 +318,14 @@ impl Shared {
         Before::Unchanged
     }
 
+    /// The token of the session whose listener this is, or of the last one that was issued.
+    fn own_token(&self) -> String {
+        match &self.door {
+            Some(door) => door.token.clone(),
+            None => locked(&self.tokens).last().cloned().unwrap_or_default(),
+        }
+    }
+
     /// Counts an exchange of the kind, and says whether it is the turn of this one.
     fn in_turn(&self) -> bool {
         let after = self.traffic.as_ref().map_or(0, |traffic| traffic.when.after);
@@ -303,6 +338,12 @@ impl Shared {
         if self.own.is_some()
             && (operation == "control" && request.path.contains("/ready") || self.signs_anew())
         {
+            return true;
+        }
+        if self.doors.is_some() && matches!(operation, "IssueSession" | "GetSession") {
+            return true;
+        }
+        if response.status == 201 && self.acts(|act| matches!(act, Act::Answer(edit) if mentions_token(edit))) {
             return true;
         }
         // The token is wanted from every session, whatever the defect.
@@ -344,6 +385,12 @@ impl Shared {
                 after = After::Changed;
             }
         }
+        if let Some(doors) = &self.doors
+            && matches!(operation, "IssueSession" | "GetSession")
+            && doors.put_in_place(response)
+        {
+            after = After::Changed;
+        }
         let Some(traffic) = &self.traffic else { return after };
         let fits = traffic.when.asks(request)
             && traffic.when.heard(response)
@@ -352,7 +399,14 @@ impl Shared {
             return after;
         }
         match &traffic.act {
-            Act::Answer(edit) if edit.change(response) => after = self.changed(),
+            Act::Answer(edit) => {
+                let shown = ["authorization", "proxy-authorization"];
+                let shown = shown.iter().find_map(|name| request.headers.get(name));
+                let edit = filled(edit, &self.own_token(), shown.unwrap_or_default());
+                if edit.change(response) {
+                    after = self.changed();
+                }
+            }
             Act::AskedAgain(edit) => {
                 let mut again = request.clone();
                 edit.change(&mut again);
@@ -409,6 +463,17 @@ impl Shared {
         wire::exchange(self.dial()?, &self.upstream, &alone)
     }
 
+    /// Whether the answer goes on for as long as anybody listens.
+    pub(super) fn lasts(&self, request: &Request) -> bool {
+        self.door.is_some() && request.path.contains("watch=")
+    }
+
+    /// Asks, and hands the answer on as it comes.
+    pub(super) fn ask_on(&self, request: &Request, client: &mut impl Write) -> io::Result<()> {
+        let mut upstream = wire::asked_over_tls(self.dial()?, &self.upstream, request)?;
+        io::copy(&mut upstream, client).map(drop)
+    }
+
     /// The answer from where a redirect leads, on this machine.
     fn followed(&self, request: &Request, response: &Response) -> Option<Response> {
         let to = response.headers.get("location")?;
@@ -425,6 +490,19 @@ impl Shared {
         wire.stream.set_read_timeout(Some(Duration::from_secs(2))).ok()?;
         wire.read_response(&again.method).ok()
     }
+}
+
+/// Bytes in both directions; those for the client are carried by `back`.
+pub(super) fn splice(
+    client: &TcpStream,
+    upstream: &TcpStream,
+    back: impl FnOnce(&TcpStream, &TcpStream) -> io::Result<()>,
+) {
+    thread::scope(|scope| {
+        scope.spawn(|| wire::copy(client, upstream));
+        let ended = back(upstream, client);
+        close(client, upstream, ended.is_err());
+    });
 }
 
 /// Ends both connections. One that broke off breaks off here, too: nothing is said, and dropping

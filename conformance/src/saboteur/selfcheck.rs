@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::thread;
+use std::time::{Duration, Instant};
 
 use super::stand;
 use super::subject::{Party, Subject};
@@ -30,6 +31,7 @@ pub struct Finding {
     pub subject: String,
     pub rule: String,
     pub said: Said,
+    pub took: Duration,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -149,12 +151,14 @@ pub fn judge(
                     let Some((subject, rule)) = pairs.get(at) else { return };
                     let dir = place.join(at.to_string());
                     let one = &announced[*subject];
+                    let begun = Instant::now();
                     let said = judge_one(programs, one, &rules[*rule], *rule, &dir, settings);
                     let _ = std::fs::remove_dir_all(&dir);
                     let finding = Finding {
                         subject: one.subject.id(),
                         rule: rules[*rule].id.to_string(),
                         said,
+                        took: begun.elapsed(),
                     };
                     if send.send(finding).is_err() {
                         return;

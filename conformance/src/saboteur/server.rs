@@ -5,7 +5,7 @@ use std::env;
 use std::ffi::OsString;
 use std::fs;
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::sync::Arc;
@@ -14,12 +14,14 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::client::{change_environment, value_of};
-use super::edit::apply;
-use super::relay::{Relay, Upstream};
+use super::edit::{Edit, apply};
+use super::door::Doors;
+use super::relay::{Relay, Shared, Upstream};
 use super::stand::Stand;
 use super::subject::{Act, Defect, End, ReadyFile, Stream, Which};
 use super::supervise::{self, Signals};
-use crate::bench::tls;
+use super::wire;
+use crate::bench::{Headers, Request, tls};
 
 /// How long exchanges under way may take once the honest server has ended.
 const DRAIN: Duration = Duration::from_secs(2);
@@ -59,7 +61,9 @@ pub(super) fn play(stand: &Stand) -> ExitCode {
     }
     let asks = ["env", "help", "--help", "-h", "--version", "-V"];
     let serves = !args.iter().any(|arg| asks.iter().any(|word| arg == word));
-    let faced = matches!(stand.subject.defect, Defect::Traffic(_) | Defect::Ready { .. });
+    let faced = matches!(
+        stand.subject.defect, Defect::Traffic(_) | Defect::Ready { .. } | Defect::World { .. }
+    );
     let done = if serves && faced {
         in_front(stand, command, &args)
     } else {
@@ -182,19 +186,29 @@ fn in_front(stand: &Stand, mut command: Command, args: &[OsString]) -> io::Resul
         (format!(":{theirs}"), format!(":{ours}")),
         (format!("\"pid\":{}", child.id()), format!("\"pid\":{}", std::process::id())),
     ];
-    let (tls, ca_file) = own_tls(stand)?;
     let upstream = Upstream {
         host: if bind.is_ipv6() { "::1" } else { "127.0.0.1" }.to_owned(),
         port: theirs,
         authority: format!("127.0.0.1:{theirs}"),
         tls: false,
     };
-    let traffic = match &stand.subject.defect {
-        Defect::Traffic(traffic) => Some((**traffic).clone()),
-        _ => None,
-    };
-    let relay =
-        Relay::serve(listener, upstream, traffic, stand.marker(), tls, Some(renaming.clone()))?;
+    let (tls, ca_file) = own_tls(stand, &said)?;
+    if let Defect::World { edit } = &stand.subject.defect {
+        another_world(stand, &upstream, edit)?;
+    }
+    let mut shared = Shared::to(upstream, None, stand.marker());
+    shared.own = Some(renaming.clone());
+    match &stand.subject.defect {
+        Defect::Traffic(traffic) if traffic.listener.is_empty() => {
+            shared.traffic = Some((**traffic).clone());
+            shared.tls = tls;
+        }
+        Defect::Traffic(traffic) => {
+            shared.doors = Some(Doors::new(traffic, stand.marker(), tls));
+        }
+        _ => {}
+    }
+    let relay = Relay::serve(listener, shared)?;
     let renamed = |text: &str| {
         let mut text =
             renaming.iter().fold(text.to_owned(), |text, (from, to)| text.replace(from, to));
@@ -259,11 +273,14 @@ fn port_of(text: &str) -> Option<u16> {
 
 /// A certificate of our own, where exchanges over TLS are to be changed or the certificate is
 /// the defect.
-fn own_tls(stand: &Stand) -> io::Result<(Option<Arc<rustls::ServerConfig>>, Option<PathBuf>)> {
+fn own_tls(
+    stand: &Stand,
+    said: &str,
+) -> io::Result<(Option<Arc<rustls::ServerConfig>>, Option<PathBuf>)> {
     let Defect::Traffic(traffic) = &stand.subject.defect else { return Ok((None, None)) };
     let kind = match &traffic.act {
         Act::Certificate(kind) => kind.as_str(),
-        _ if traffic.https => "trusted",
+        _ if traffic.https || traffic.listener.iter().any(|kind| kind == "k8s") => "trusted",
         _ => return Ok((None, None)),
     };
     let kind = match kind {
@@ -278,8 +295,34 @@ fn own_tls(stand: &Stand) -> io::Result<(Option<Arc<rustls::ServerConfig>>, Opti
         stand.act();
     }
     let path = env::temp_dir().join(format!("ca-{}.pem", std::process::id()));
-    fs::write(&path, identity.ca_pem)?;
+    let mut known = identity.ca_pem;
+    if !traffic.listener.is_empty()
+        && let Ok(ready) = serde_json::from_str::<Value>(said)
+        && let Some(theirs) = ready["ca_file"].as_str()
+    {
+        // What is not ours to change still shows a certificate of the honest server.
+        known.push_str(&fs::read_to_string(theirs)?);
+    }
+    fs::write(&path, known)?;
     Ok((Some(identity.config), Some(path)))
+}
+
+/// Puts the edited world in the place of the one that the server started with.
+fn another_world(stand: &Stand, upstream: &Upstream, edit: &[Edit]) -> io::Result<()> {
+    let ask = |method: &str, body: Vec<u8>| {
+        let mut headers = Headers::default();
+        headers.push("content-type", "application/json");
+        headers.push("connection", "close");
+        let path = "/__mock/world".to_owned();
+        let request = Request { method: method.to_owned(), path, headers, body };
+        let socket = TcpStream::connect((&*upstream.host, upstream.port))?;
+        wire::exchange(socket, upstream, &request)
+    };
+    let mut world = ask("GET", Vec::new())?.json();
+    if apply(edit, &mut world) && ask("PUT", world.to_string().into_bytes())?.status < 300 {
+        stand.act();
+    }
+    Ok(())
 }
 
 /// The ready document as it is told.

@@ -43,6 +43,8 @@ pub enum Party {
 pub struct When {
     /// One of these words is an argument.
     pub command: Vec<String>,
+    /// The first argument is one of these words, with or without a value.
+    pub first: Vec<String>,
     /// Each of these texts is in some argument.
     pub args_have: Vec<String>,
     /// None of these texts is in any argument.
@@ -76,6 +78,8 @@ pub enum Defect {
     Ssh(Box<Ssh>),
     /// What passes between client and server is changed.
     Traffic(Box<Traffic>),
+    /// The world is another one from the beginning.
+    World { edit: Vec<Edit> },
     /// A request is sent before the arguments have been looked at.
     Ask { method: String, path: String },
     /// It does not end when it should, or ends as no program should.
@@ -239,6 +243,9 @@ pub struct Traffic {
     /// Exchanges over TLS are changed as well; without this they pass unread.
     #[serde(default)]
     pub https: bool,
+    /// Not the control plane is meant but the listeners of the sessions of these kinds.
+    #[serde(default)]
+    pub listener: Vec<String>,
     pub act: Act,
 }
 
@@ -302,6 +309,23 @@ pub enum Act {
     ClosedAfterwards,
     /// One connection is served at a time.
     OneAtATime,
+    /// A listener's connections, and its port, stay when the session ends.
+    Outlives,
+    /// Every listener of the kind leads to the newest session.
+    Newest,
+    /// A connection to a listener ends after so many bytes for the client.
+    Cut(u64),
+    /// A listener has this many places.
+    Places(Places),
+}
+
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Places {
+    /// Whoever comes beside so many is hung up on.
+    pub at_once: Option<usize>,
+    /// The port closes when so many have come.
+    pub in_all: Option<usize>,
 }
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]

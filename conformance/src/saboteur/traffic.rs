@@ -1,6 +1,8 @@
 //! One exchange between client and server: which operation it is, whether a defect is about it,
 //! and how it reads afterwards.
 
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::edit::apply;
@@ -32,6 +34,8 @@ pub(super) fn operation(method: &str, target: &str) -> &'static str {
             "RevokeSessionByVerb"
         }
         ("GET", ["projects", _, "sessions", _]) => "GetSession",
+        ("GET", ["projects", _, "sessions", _, "attach"]) => "AttachSession",
+        ("POST", ["nodes", _, "sessions", _]) => "PostNodeSessionCallback",
         ("GET", ["auth", "whoami"]) => "Whoami",
         ("GET", ["projects"]) => "ListProjects",
         ("GET", ["projects", _]) => "GetProject",
@@ -96,6 +100,25 @@ impl Exchange {
 
 fn fields(headers: &[(String, String)]) -> Vec<String> {
     headers.iter().map(|(name, value)| format!("{name}: {value}").to_lowercase()).collect()
+}
+
+/// An edit in which `{token}` and `{shown}` stand for a session's token and for what a client showed.
+pub(super) fn filled<E: Clone + Serialize + DeserializeOwned>(
+    edit: &E,
+    token: &str,
+    shown: &str,
+) -> E {
+    let Ok(mut text) = serde_json::to_string(edit) else { return edit.clone() };
+    for (name, value) in [("{token}", token), ("{shown}", shown)] {
+        let quoted = Value::from(value).to_string();
+        text = text.replace(name, quoted.trim_matches('"'));
+    }
+    serde_json::from_str(&text).unwrap_or_else(|_| edit.clone())
+}
+
+/// Whether an edit speaks of a session's token.
+pub(super) fn mentions_token(edit: &AnswerEdit) -> bool {
+    serde_json::to_string(edit).is_ok_and(|text| text.contains("{token}"))
 }
 
 impl RequestEdit {

@@ -3,6 +3,7 @@
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -48,7 +49,7 @@ pub(super) fn requests(
     upstream: &TcpStream,
     held: bool,
     naming: Option<(&str, &str)>,
-    latest: &Mutex<Inbound>,
+    (latest, opened): (&Mutex<Inbound>, &AtomicBool),
     mut each: impl FnMut(Request, &[u8]) -> io::Result<()>,
 ) {
     let mut pending = Vec::new();
@@ -59,6 +60,8 @@ pub(super) fn requests(
         if let Some((ours, theirs)) = naming {
             renamed(&mut pending, before, ours.as_bytes(), theirs.as_bytes());
         }
+        // Behind an answered CONNECT come somebody else's bytes.
+        readable &= !opened.load(Ordering::SeqCst);
         let along = (!held || !readable).then(|| pending[before..].to_vec());
         while readable {
             match whole_request(&pending) {
@@ -197,6 +200,7 @@ fn owned(fields: &[httparse::Header<'_>]) -> Headers {
 pub(super) fn answers(
     upstream: &TcpStream,
     client: &TcpStream,
+    opened: &AtomicBool,
     mut next: impl FnMut() -> Option<Request>,
     mut wants: impl FnMut(&Request, &Response) -> bool,
     mut change: impl FnMut(&Request, &mut Response) -> After,
@@ -227,8 +231,12 @@ pub(super) fn answers(
             }
         };
         upstream.set_read_timeout(None)?;
-        let interim = (100..200).contains(&response.status);
+        let interim = (100..200).contains(&response.status) && response.status != 101;
         let request = if interim { None } else { next() };
+        let connected = request.as_ref().is_some_and(|request| request.method == "CONNECT")
+            && (200..300).contains(&response.status);
+        let opens = response.status == 101 || connected;
+        opened.store(opens, Ordering::SeqCst);
         let Some(request) = request.filter(|request| wants(request, &response)) else {
             if interim {
                 (&*client).write_all(&pending[..head])?;
@@ -237,12 +245,15 @@ pub(super) fn answers(
             }
             // Not ours to change: what is left of this connection passes as it is, unless its end
             // can be told.
+            if opens {
+                return rest(upstream, client, &pending);
+            }
             match untouched(upstream, client, &mut pending, head, &response)? {
                 true => continue,
                 false => return Ok(()),
             }
         };
-        let bodiless = request.method == "HEAD" || matches!(response.status, 204 | 304);
+        let bodiless = opens || request.method == "HEAD" || matches!(response.status, 204 | 304);
         let length = loop {
             if bodiless {
                 break Some(head);
@@ -282,6 +293,9 @@ pub(super) fn answers(
             After::Changed => response.write_to(&mut &*client)?,
             After::Over => return Ok(()),
             After::Last => return response.write_to(&mut &*client),
+        }
+        if opens {
+            return rest(upstream, client, pending.get(head..).unwrap_or_default());
         }
         match length {
             Some(length) => drop(pending.drain(..length)),
@@ -398,6 +412,10 @@ pub(super) fn in_turn(shared: &Shared, client: impl Read + Write) {
         let response = match shared.before(&mut request) {
             Before::Answered(response) => response,
             Before::Over | Before::Never => return,
+            Before::Unchanged | Before::Changed if shared.lasts(&request) => {
+                let _ = shared.ask_on(&request, &mut client.stream);
+                return;
+            }
             Before::Unchanged | Before::Changed => {
                 let Ok(mut response) = shared.ask(&request) else { return };
                 response.headers.remove("connection");
@@ -436,14 +454,27 @@ pub(super) fn exchange(
     request: &Request,
 ) -> io::Result<Response> {
     socket.set_read_timeout(Some(Duration::from_secs(60)))?;
+    if upstream.tls {
+        return Wire::new(asked_over_tls(socket, upstream, request)?).read_response(&request.method);
+    }
+    let mut wire = Wire::new(socket);
+    named(request, upstream).write_to(&mut wire.stream)?;
+    wire.read_response(&request.method)
+}
+
+fn named(request: &Request, upstream: &Upstream) -> Request {
     let mut request = request.clone();
     request.headers.remove("host");
     request.headers.0.insert(0, ("host".into(), upstream.authority.clone()));
-    if !upstream.tls {
-        let mut wire = Wire::new(socket);
-        request.write_to(&mut wire.stream)?;
-        return wire.read_response(&request.method);
-    }
+    request
+}
+
+/// Asks over TLS; what comes is read by somebody else.
+pub(super) fn asked_over_tls(
+    socket: TcpStream,
+    upstream: &Upstream,
+    request: &Request,
+) -> io::Result<StreamOwned<ClientConnection, TcpStream>> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let schemes = provider.signature_verification_algorithms.supported_schemes();
     let config = ClientConfig::builder_with_provider(provider)
@@ -454,9 +485,9 @@ pub(super) fn exchange(
         .with_no_client_auth();
     let name = ServerName::try_from(upstream.host.clone()).map_err(io::Error::other)?;
     let session = ClientConnection::new(Arc::new(config), name).map_err(io::Error::other)?;
-    let mut wire = Wire::new(StreamOwned::new(session, socket));
-    request.write_to(&mut wire.stream)?;
-    wire.read_response(&request.method)
+    let mut stream = StreamOwned::new(session, socket);
+    named(request, upstream).write_to(&mut stream)?;
+    Ok(stream)
 }
 
 /// Takes every certificate: the defect itself, of a client that looks at none.

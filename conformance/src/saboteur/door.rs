@@ -1,0 +1,184 @@
+//! In front of the listeners that sessions lead to: each answer that names one gets the port of a
+//! door in its place, which leads there, wrong in what passes or in whom it lets through.
+
+use std::collections::HashMap;
+use std::fs;
+use std::io::{self, Read};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::relay::{Relay, Shared, Upstream, locked, splice};
+use super::stand::Marker;
+use super::subject::{Act, Traffic};
+use super::wire;
+use crate::bench::Response;
+
+/// How often a door looks whether its listener is still there.
+const GLANCE: Duration = Duration::from_millis(20);
+
+/// All doors of a server.
+pub(super) struct Doors {
+    traffic: Traffic,
+    marker: Marker,
+    tls: Option<Arc<rustls::ServerConfig>>,
+    /// The port of a door by the port that it leads to.
+    known: Mutex<HashMap<u16, u16>>,
+    /// Tokens by the session they are for.
+    tokens: Mutex<HashMap<String, String>>,
+    newest: Arc<AtomicU16>,
+}
+
+/// One of them.
+pub(super) struct Door {
+    pub(super) token: String,
+    kind: String,
+    closed: Arc<AtomicBool>,
+    newest: Arc<AtomicU16>,
+}
+
+impl Doors {
+    pub(super) fn new(
+        traffic: &Traffic,
+        marker: Marker,
+        tls: Option<Arc<rustls::ServerConfig>>,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            traffic: traffic.clone(),
+            marker,
+            tls,
+            known: Mutex::default(),
+            tokens: Mutex::default(),
+            newest: Arc::default(),
+        })
+    }
+
+    /// Puts a door in the place of the listener that an answer names, if it is one of ours.
+    pub(super) fn put_in_place(&self, response: &mut Response) -> bool {
+        let mut document = response.json();
+        let session = if document["session"].is_object() { &document["session"] } else { &document };
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let (kind, id) = (text(&session["kind"]), text(&session["id"]));
+        if !self.traffic.listener.contains(&kind) {
+            return false;
+        }
+        if let Some(token) = document["token"].as_str() {
+            locked(&self.tokens).insert(id.clone(), token.to_owned());
+        }
+        let endpoint = text(&document["listener_endpoint"]);
+        let Some((before, port)) = endpoint.rsplit_once(':') else { return false };
+        let Some(Ok(ours)) = port.parse().ok().map(|port| self.leading_to(port, &kind, &id)) else {
+            return false;
+        };
+        document["listener_endpoint"] = format!("{before}:{ours}").into();
+        response.body = document.to_string().into_bytes();
+        true
+    }
+
+    fn leading_to(&self, theirs: u16, kind: &str, id: &str) -> io::Result<u16> {
+        let mut known = locked(&self.known);
+        if let Some(ours) = known.get(&theirs) {
+            return Ok(*ours);
+        }
+        self.newest.store(theirs, Ordering::SeqCst);
+        let upstream = Upstream {
+            host: Ipv4Addr::LOCALHOST.to_string(),
+            port: theirs,
+            authority: format!("127.0.0.1:{theirs}"),
+            tls: kind == "k8s",
+        };
+        let closed = Arc::new(AtomicBool::new(false));
+        let mut shared = Shared::to(upstream, Some(self.traffic.clone()), self.marker.clone());
+        shared.tls.clone_from(&self.tls);
+        shared.door = Some(Door {
+            token: locked(&self.tokens).get(id).cloned().unwrap_or_default(),
+            kind: kind.to_owned(),
+            closed: Arc::clone(&closed),
+            newest: Arc::clone(&self.newest),
+        });
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        let ours = Relay::serve(listener, shared)?.port;
+        if !matches!(self.traffic.act, Act::Outlives) {
+            thread::spawn(move || close_with(theirs, ours, &closed));
+        }
+        known.insert(theirs, ours);
+        Ok(ours)
+    }
+}
+
+/// Closes a door when its listener is gone. Whoever looked by connecting would be counted.
+fn close_with(theirs: u16, ours: u16, closed: &AtomicBool) {
+    while listens(theirs).unwrap_or(true) {
+        thread::sleep(GLANCE);
+    }
+    closed.store(true, Ordering::SeqCst);
+    // Wakes the thread that waits for the next client.
+    let _ = TcpStream::connect((Ipv4Addr::LOCALHOST, ours));
+}
+
+/// Whether anybody listens at that port; none where it cannot be seen.
+fn listens(port: u16) -> Option<bool> {
+    let table = fs::read_to_string("/proc/net/tcp").ok()?;
+    let port = format!(":{port:04X}");
+    Some(table.lines().any(|line| {
+        let mut fields = line.split_whitespace().skip(1);
+        let local = fields.next().is_some_and(|local| local.ends_with(&port));
+        local && fields.nth(1) == Some("0A")
+    }))
+}
+
+impl Door {
+    pub(super) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::SeqCst)
+    }
+
+    /// One client, in or not.
+    pub(super) fn pass(&self, shared: &Shared, client: TcpStream) {
+        let Some(act) = shared.traffic.as_ref().map(|traffic| &traffic.act) else { return };
+        match act {
+            Act::Newest => {
+                let port = self.newest.load(Ordering::SeqCst);
+                if port != shared.upstream.port {
+                    shared.marker.act();
+                }
+                if let Ok(other) = TcpStream::connect((Ipv4Addr::LOCALHOST, port)) {
+                    splice(&client, &other, |from, to| wire::copy(from, to));
+                }
+            }
+            Act::Outlives => outlived(shared, &client),
+            Act::Cut(after) => {
+                let Ok(upstream) = shared.dial() else { return };
+                splice(&client, &upstream, |from, mut to| {
+                    let mut bounded = from.take(*after);
+                    if io::copy(&mut bounded, &mut to)? == *after {
+                        shared.marker.act();
+                    }
+                    Ok(())
+                });
+            }
+            Act::Closed if self.kind == "ssh" => shared.marker.act(),
+            Act::Places(_) | Act::OneAtATime => shared.spliced(&client),
+            _ => match (&*self.kind, &shared.tls) {
+                ("k8s", Some(config)) => wire::in_turn_over_tls(shared, client, config),
+                ("tcp", _) => shared.read_along(&client),
+                _ => shared.spliced(&client),
+            },
+        }
+    }
+}
+
+/// A connection that stays when the listener hangs up, or is not there any more.
+fn outlived(shared: &Shared, client: &TcpStream) {
+    if let Ok(upstream) = shared.dial() {
+        thread::scope(|scope| {
+            scope.spawn(|| wire::copy(client, &upstream));
+            let _ = io::copy(&mut &upstream, &mut &*client);
+        });
+    }
+    shared.marker.act();
+    let _ = io::copy(&mut &*client, &mut io::sink());
+}
