@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
@@ -57,6 +58,17 @@ fn every_subject_says_what_fails_and_no_two_are_alike() {
     for pair in whys.windows(2) {
         assert_ne!(pair[0], pair[1], "two subjects for one mistake");
     }
+}
+
+#[test]
+fn every_rule_is_named_by_a_subject() {
+    let (subjects, rules) = (subject::all().unwrap(), rules());
+    let (announced, _) = selfcheck::announced(&subjects, &rules).unwrap();
+    let named: BTreeSet<usize> =
+        announced.iter().flat_map(|one| one.rules.iter().copied()).collect();
+    let unseen: Vec<&str> =
+        (0..rules.len()).filter(|at| !named.contains(at)).map(|at| &*rules[at].id).collect();
+    assert_eq!(unseen, [""; 0], "rules that no subject names");
 }
 
 /// One rule for each subject, the one that fewest others name.

@@ -60,7 +60,8 @@ impl Doors {
     /// Puts a door in the place of the listener that an answer names, if it is one of ours.
     pub(super) fn put_in_place(&self, response: &mut Response) -> bool {
         let mut document = response.json();
-        let session = if document["session"].is_object() { &document["session"] } else { &document };
+        let session =
+            if document["session"].is_object() { &document["session"] } else { &document };
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let (kind, id) = (text(&session["kind"]), text(&session["id"]));
         if !self.traffic.listener.contains(&kind) {
@@ -181,4 +182,99 @@ fn outlived(shared: &Shared, client: &TcpStream) {
     }
     shared.marker.act();
     let _ = io::copy(&mut &*client, &mut io::sink());
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use serde_json::json;
+
+    use super::*;
+
+    /// A listener that says back what it hears, and doors in front of it.
+    fn doors(act: &Value, name: &str) -> (Arc<Doors>, Vec<u16>) {
+        let traffic: Traffic =
+            serde_json::from_value(json!({"listener": ["ssh", "tcp"], "act": act})).unwrap();
+        let doors = Doors::new(&traffic, Marker::nowhere(), None);
+        let ports = [name, "other"].map(|name| {
+            let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+            let theirs = listener.local_addr().unwrap().port();
+            let name = name.to_owned();
+            thread::spawn(move || {
+                for mut client in listener.incoming().flatten() {
+                    let name = name.clone();
+                    thread::spawn(move || {
+                        let mut word = [0; 4];
+                        client.read_exact(&mut word)?;
+                        client.write_all(&[name.as_bytes(), &word].concat())
+                    });
+                }
+            });
+            let answer = json!({
+                "listener_endpoint": format!("ssh://ops@127.0.0.1:{theirs}"), "token": "t",
+                "session": {"id": name_of(theirs), "kind": "ssh"},
+            });
+            let mut response = Response { body: answer.to_string().into(), ..Response::default() };
+            assert!(doors.put_in_place(&mut response));
+            let endpoint = response.json()["listener_endpoint"].as_str().unwrap().to_owned();
+            let ours = endpoint.strip_prefix("ssh://ops@127.0.0.1:").unwrap().parse().unwrap();
+            assert_ne!(ours, theirs);
+            ours
+        });
+        (doors, ports.to_vec())
+    }
+
+    fn name_of(port: u16) -> String {
+        format!("session-{port}")
+    }
+
+    fn said(port: u16) -> String {
+        let mut said = Vec::new();
+        if let Ok(mut stream) = TcpStream::connect((Ipv4Addr::LOCALHOST, port)) {
+            let _ = stream.write_all(b"word");
+            // A connection that is reset has said what it had to say.
+            let _ = stream.read_to_end(&mut said);
+        }
+        String::from_utf8(said).unwrap()
+    }
+
+    #[test]
+    fn every_door_leads_to_the_newest_session_where_that_is_the_defect() {
+        let (_doors, ports) = doors(&json!("newest"), "first");
+        assert_eq!([said(ports[0]), said(ports[1])], ["otherword", "otherword"]);
+    }
+
+    #[test]
+    fn a_port_closes_when_so_many_have_come() {
+        let (_doors, ports) = doors(&json!({"places": {"in_all": 1}}), "first");
+        assert_eq!([said(ports[0]), said(ports[0])], ["firstword", ""]);
+        assert_eq!(said(ports[1]), "otherword");
+    }
+
+    #[test]
+    fn whoever_comes_beside_so_many_is_hung_up_on() {
+        let (_doors, ports) = doors(&json!({"places": {"at_once": 0}}), "first");
+        assert_eq!(said(ports[0]), "");
+    }
+
+    #[test]
+    fn a_connection_ends_after_so_many_bytes() {
+        let (_doors, ports) = doors(&json!({"cut": 6}), "first");
+        assert_eq!(said(ports[0]), "firstw");
+    }
+
+    #[test]
+    fn other_kinds_and_refusals_stay_as_they_are() {
+        let (doors, _) = doors(&json!("newest"), "first");
+        for answer in [
+            json!({"listener_endpoint": "127.0.0.1:1", "session": {"id": "s", "kind": "k8s"}}),
+            json!({"code": "rebac_denied", "status": 403}),
+            json!({"session": {"id": "s", "kind": "tcp"}}),
+        ] {
+            let mut response = Response { body: answer.to_string().into(), ..Response::default() };
+            assert!(!doors.put_in_place(&mut response));
+            assert_eq!(response.json(), answer);
+        }
+    }
 }

@@ -343,7 +343,9 @@ impl Shared {
         if self.doors.is_some() && matches!(operation, "IssueSession" | "GetSession") {
             return true;
         }
-        if response.status == 201 && self.acts(|act| matches!(act, Act::Answer(edit) if mentions_token(edit))) {
+        if response.status == 201
+            && self.acts(|act| matches!(act, Act::Answer(edit) if mentions_token(edit)))
+        {
             return true;
         }
         // The token is wanted from every session, whatever the defect.

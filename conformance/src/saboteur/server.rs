@@ -14,8 +14,8 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::client::{change_environment, value_of};
-use super::edit::{Edit, apply};
 use super::door::Doors;
+use super::edit::{Edit, apply};
 use super::relay::{Relay, Shared, Upstream};
 use super::stand::Stand;
 use super::subject::{Act, Defect, End, ReadyFile, Stream, Which};
@@ -62,7 +62,8 @@ pub(super) fn play(stand: &Stand) -> ExitCode {
     let asks = ["env", "help", "--help", "-h", "--version", "-V"];
     let serves = !args.iter().any(|arg| asks.iter().any(|word| arg == word));
     let faced = matches!(
-        stand.subject.defect, Defect::Traffic(_) | Defect::Ready { .. } | Defect::World { .. }
+        stand.subject.defect,
+        Defect::Traffic(_) | Defect::Ready { .. } | Defect::World { .. }
     );
     let done = if serves && faced {
         in_front(stand, command, &args)

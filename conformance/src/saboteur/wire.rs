@@ -455,7 +455,8 @@ pub(super) fn exchange(
 ) -> io::Result<Response> {
     socket.set_read_timeout(Some(Duration::from_secs(60)))?;
     if upstream.tls {
-        return Wire::new(asked_over_tls(socket, upstream, request)?).read_response(&request.method);
+        return Wire::new(asked_over_tls(socket, upstream, request)?)
+            .read_response(&request.method);
     }
     let mut wire = Wire::new(socket);
     named(request, upstream).write_to(&mut wire.stream)?;

@@ -8,7 +8,7 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use super::tcp::leading;
-use super::tcp_client::{both_ways, echoed, expect_end};
+use super::tcp_client::{both_ways, echoed, expect_end, heard};
 use super::tunnel::{Tunnel, command};
 use super::{draft, postgres, reread, revoke};
 use crate::bench::{Bench, Exit, Run, SOON, Server};
@@ -129,7 +129,7 @@ fn turns(bench: &Bench) -> Outcome {
     echoed(&mut holding, b"still mine")?;
     drop(holding);
     let mut back = [0; 6];
-    std::io::Read::read_exact(&mut waiting, &mut back)?;
+    heard(&mut waiting, "what was sent while it waited", &mut back)?;
     expect_eq("what was sent while it waited", &b"early ", &&back)?;
     echoed(&mut waiting, b"now mine")
 }

@@ -1,14 +1,14 @@
 //! The session token as a canary: while a real client uses it, and afterwards, it stands nowhere
 //! but where it has to.
 
-use std::io::{Read, Write};
+use std::io::Write;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::Path;
 use std::time::Duration;
 
 use super::ssh_terminal::PROMPT;
-use super::tcp::leading;
-use super::tcp_client::expect_end;
+use super::tcp::{leading, met};
+use super::tcp_client::{expect_end, heard};
 use super::tunnel::Tunnel;
 use super::{draft, open};
 use crate::bench::{Bench, Canary, Family, Seen, Server, Tap, Tree, holding};
@@ -154,10 +154,10 @@ fn tunnel(bench: &Bench) -> Outcome {
     let tunnel = Tunnel::open(bench, &tap)?;
     let canary = issued_token(&tap)?;
     let mut stream = tunnel.connect()?;
-    let (mut far, _) = there.accept()?;
+    let mut far = met(&there)?;
     far.write_all(b"welcome")?;
     let mut greeting = [0_u8; 7];
-    stream.read_exact(&mut greeting)?;
+    heard(&mut stream, "what the target says", &mut greeting)?;
     expect_eq("what the target says", &b"welcome", &&greeting)?;
     expect_held_by(&canary, &[])?;
     // A client that cannot be served is complained of, with the token at hand.

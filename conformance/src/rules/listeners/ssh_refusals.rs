@@ -1,13 +1,12 @@
 //! What an ssh session does not give: other commands than the allowed ones, forwarding, a fourth
 //! try, a fifth connection, an eleventh channel.
 
-use std::io::Read;
 use std::time::Duration;
 
 use serde_json::json;
 
 use super::ssh::{complaints, expect_end};
-use super::tcp_client::reach;
+use super::tcp_client::{heard, reach};
 use super::told::{expect_event, refusals};
 use super::{ONE_TIME, SSH_CHANNELS, SSH_LOGIN, open, open_for, rule, ssh_session};
 use crate::bench::{Bench, Canary, Exit, Family, Login, until};
@@ -178,7 +177,7 @@ fn silence(bench: &Bench) -> Outcome {
     let mut silent = reach(&format!("{}:{}", login.host, login.port))?;
     silent.set_read_timeout(Some(Duration::from_secs(5)))?;
     let mut greeting = [0_u8; 8];
-    silent.read_exact(&mut greeting)?;
+    heard(&mut silent, "how the server greets", &mut greeting)?;
     expect_eq("how the server greets", &b"SSH-2.0-".as_slice(), &greeting.as_slice())?;
     let ran = bench.openssh()?.run(&login, &[], Some("true"))?.go()?;
     expect_end("a login beside a silent connection", 0, &ran)

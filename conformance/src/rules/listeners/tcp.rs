@@ -2,20 +2,20 @@
 //! time, by curl and by bare sockets.
 
 use std::io::{Read, Write};
-use std::net::{Ipv4Addr, Shutdown, TcpListener};
+use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use super::tcp_client::{
-    Shown, TARGET, ask, both_ways, carried, connect, dial, echoed, expect_end,
+    Shown, TARGET, ask, both_ways, carried, connect, dial, echoed, expect_end, heard,
 };
 use super::told::{expect_event, refusals};
 use super::{GUIDE, ONE_TIME, open, open_for, rule, text_of, world};
 use crate::bench::{Bench, Canary, Exit, Family, Run, Server, ServerOptions, until};
 use crate::rule::{Need, Rule, RuleDraft};
 use crate::runner::find_program;
-use crate::verdict::{Outcome, expect, expect_eq, skip};
+use crate::verdict::{Outcome, expect, expect_eq, fail, skip};
 
 const LEADS: &str = "What sessions lead to, tcp";
 
@@ -105,7 +105,7 @@ fn token_required(bench: &Bench) -> Outcome {
     let token = text_of(&issued, "token");
     write!(stream, "CONNECT {TARGET} HTTP/1.1\r\nProxy-Authorization: Bearer {token}\r\n\r\n")?;
     let mut answer = [0_u8; 12];
-    stream.read_exact(&mut answer)?;
+    heard(&mut stream, "the second answer", &mut answer)?;
     expect_eq("the second answer", &"HTTP/1.1 200", &&*String::from_utf8_lossy(&answer))?;
     expect_eq("the tokens refused", &Vec::<String>::new(), &refusals(&server)?)?;
     expect_event(&server, "request_refused", "token_required")
@@ -186,15 +186,29 @@ pub(super) fn leading(bench: &Bench, to: &str) -> Outcome<Server> {
     })
 }
 
+/// Whoever dials a target of ours; nobody is the subject's failure.
+pub(super) fn met(there: &TcpListener) -> Outcome<TcpStream> {
+    there.set_nonblocking(true)?;
+    let mut met = None;
+    until("a connection to the target", Duration::from_secs(5), || {
+        met = there.accept().ok();
+        Ok(if met.is_some() { Ok(()) } else { Err("nobody came".into()) })
+    })?;
+    let Some((far, _)) = met else { return fail("the target", "a connection", "nobody came") };
+    far.set_nonblocking(false)?;
+    far.set_read_timeout(Some(Duration::from_secs(10)))?;
+    Ok(far)
+}
+
 fn address(bench: &Bench) -> Outcome {
     let there = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     let server = leading(bench, &there.local_addr()?.to_string())?;
     let issued = open(&server, Family::TcpForward)?;
     let mut stream = carried(&issued)?;
-    let (mut far, _) = there.accept()?;
+    let mut far = met(&there)?;
     far.write_all(b"welcome\n")?;
     let mut greeting = [0_u8; 8];
-    stream.read_exact(&mut greeting)?;
+    heard(&mut stream, "what the target says", &mut greeting)?;
     expect_eq("what the target says", &b"welcome\n", &&greeting)?;
     stream.write_all(b"thanks\n")?;
     stream.shutdown(Shutdown::Write)?;

@@ -90,7 +90,7 @@ pub(super) fn ask(issued: &Value, request: &str) -> Outcome<Connected> {
         .lines()
         .find_map(|line| line.strip_prefix("content-length:")?.trim().parse::<usize>().ok());
     let mut body = vec![0; length.unwrap_or_default()];
-    stream.read_exact(&mut body)?;
+    heard(&mut stream, "the body of the answer", &mut body)?;
     answer.extend(body);
     Ok(Connected { stream, status, answer })
 }
@@ -104,6 +104,14 @@ impl Connected {
     pub(super) fn text(&self) -> String {
         String::from_utf8_lossy(&self.answer).into_owned()
     }
+}
+
+/// As many bytes as are due; a stream that ends before is the subject's failure.
+pub(super) fn heard(stream: &mut TcpStream, what: &str, due: &mut [u8]) -> Outcome {
+    let length = due.len();
+    stream
+        .read_exact(due)
+        .or_else(|error| fail(what, format!("{length} bytes"), format!("fewer: {error}")))
 }
 
 /// Sends, and reads back as much.
@@ -129,7 +137,7 @@ pub(super) fn both_ways(mut stream: TcpStream, pieces: usize) -> Outcome {
     });
     let mut back = vec![0; piece.len()];
     for number in 0..pieces {
-        stream.read_exact(&mut back)?;
+        heard(&mut stream, &format!("megabyte {number}"), &mut back)?;
         expect(back == piece, format!("megabyte {number}"), "as it was sent", "changed")?;
     }
     let more = stream.read(&mut back)?;
