@@ -203,7 +203,7 @@ pub struct SelfcheckArgs {
     /// Subjects from this folder instead of the ones compiled in.
     #[arg(long, value_name = "DIR")]
     pub from: Option<PathBuf>,
-    /// How many rules to judge at a time [default: four for each core; most of them wait].
+    /// How many rules to judge at a time [default: eight for each core; most of them wait].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub jobs: Option<u16>,
     /// Seconds after which a run of a subject is killed.

@@ -40,7 +40,8 @@ pub(super) fn selfcheck(args: &SelfcheckArgs, out: &mut dyn Write) -> Result<End
     }
     let cores = thread::available_parallelism().map_or(1, usize::from);
     // Broken subjects hang, stall and wait for what never comes.
-    let jobs = args.jobs.map_or(4 * cores, usize::from);
+    let jobs = args.jobs.map_or(8 * cores, usize::from);
+    selfcheck::long_first(&mut pairs, &announced, &rules);
     let settings =
         Settings { timeout: Duration::from_secs(args.timeout.into()), ..Settings::default() };
     let found = if pairs.is_empty() {

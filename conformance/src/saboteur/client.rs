@@ -17,7 +17,7 @@ use super::relay::{Relay, Upstream};
 use super::stand::Stand;
 use super::subject::{Defect, End, Environment, Secret, Stream, When, Which, Words};
 use super::supervise::{self, Ended, Signals};
-use crate::bench::{Headers, Request};
+use crate::bench::{Headers, Request, Wire};
 
 /// One run of the broken client.
 pub(super) fn play(stand: &Stand) -> ExitCode {
@@ -335,17 +335,17 @@ fn ask(stand: &Stand, args: &[OsString], method: &str, path: &str) {
     else {
         return;
     };
-    let Ok(mut socket) = TcpStream::connect((host.trim_matches(['[', ']']), port)) else { return };
+    let Ok(socket) = TcpStream::connect((host.trim_matches(['[', ']']), port)) else { return };
     let mut headers = Headers::default();
     headers.push("host", format!("{host}:{port}"));
     headers.push("connection", "close");
     let path = format!("{}{path}", url.path().trim_end_matches('/'));
     let request = Request { method: method.to_owned(), path, headers, body: Vec::new() };
-    if request.write_to(&mut socket).is_ok() {
+    let mut wire = Wire::new(socket);
+    if request.write_to(&mut wire.stream).is_ok() {
         stand.act();
-        let mut answer = Vec::new();
-        let _ = socket.set_read_timeout(Some(std::time::Duration::from_secs(2)));
-        let _ = io::Read::read_to_end(&mut socket, &mut answer);
+        let _ = wire.stream.set_read_timeout(Some(std::time::Duration::from_secs(2)));
+        let _ = wire.read_response(method);
     }
 }
 

@@ -263,7 +263,13 @@ impl Shared {
                 locked(asked).push_back(request.clone());
                 request.write_to(&mut &*upstream)
             }
-            Before::Answered(response) => response.write_to(&mut &*client),
+            Before::Answered(response) => {
+                response.write_to(&mut &*client)?;
+                match response.headers.get("connection") {
+                    Some("close") => client.shutdown(Shutdown::Both),
+                    _ => Ok(()),
+                }
+            }
             Before::Over => {
                 let _ = client.shutdown(Shutdown::Both);
                 Err(io::ErrorKind::ConnectionAborted.into())

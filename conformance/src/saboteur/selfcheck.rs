@@ -10,7 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::stand;
-use super::subject::{Party, Subject};
+use super::subject::{Defect, End, Party, Subject};
 use crate::rule::{Rule, Side};
 use crate::runner;
 use crate::target::{ServerTarget, Settings, Target};
@@ -114,6 +114,15 @@ pub fn spot_checks(announced: &[Announced<'_>]) -> Vec<(usize, usize)> {
     }
     pairs.sort_unstable();
     pairs
+}
+
+/// Puts first what takes long: what waits until it is killed, then what real clients do.
+pub fn long_first(pairs: &mut [(usize, usize)], announced: &[Announced<'_>], rules: &[Rule]) {
+    pairs.sort_by_key(|(subject, rule)| match &announced[*subject].subject.defect {
+        Defect::Ends(End::Hang | End::Dumpable) | Defect::Signal { with: None } => 0,
+        _ if rules[*rule].id.starts_with("listeners.") => 1,
+        _ => 2,
+    });
 }
 
 /// Every subject with every rule that concerns it.
