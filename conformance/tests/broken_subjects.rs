@@ -36,8 +36,7 @@ fn judged(
     assert_eq!(empty, [""; 0], "texts under `fails` that name no rule");
     let settings = Settings { timeout: Duration::from_secs(10), ..Settings::default() };
     let pairs = choose(&announced);
-    let found =
-        selfcheck::judge(&programs(), &announced, &rules, &pairs, 4, &settings, |_| {}).unwrap();
+    let found = selfcheck::judge(&programs(), &announced, &rules, &pairs, 4, &settings).unwrap();
     found.into_iter().map(|one| (format!("{}: {}", one.subject, one.rule), one.said)).collect()
 }
 

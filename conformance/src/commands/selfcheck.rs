@@ -41,14 +41,14 @@ pub(super) fn selfcheck(args: &SelfcheckArgs, out: &mut dyn Write) -> Result<End
     let cores = thread::available_parallelism().map_or(1, usize::from);
     // Broken subjects hang, stall and wait for what never comes.
     let jobs = args.jobs.map_or(8 * cores, usize::from);
-    selfcheck::long_first(&mut pairs, &announced, &rules);
+    selfcheck::long_first(&mut pairs, &announced);
     let settings =
         Settings { timeout: Duration::from_secs(args.timeout.into()), ..Settings::default() };
     let found = if pairs.is_empty() {
         Vec::new()
     } else {
         let programs = programs(args)?;
-        selfcheck::judge(&programs, &announced, &rules, &pairs, jobs, &settings, |_| {})?
+        selfcheck::judge(&programs, &announced, &rules, &pairs, jobs, &settings)?
     };
     let summary = Summary::of(&found, &announced, &rules, &wanted, empty);
     match args.output {
@@ -180,7 +180,9 @@ impl Summary {
             writeln!(out, "skipped {rule}: needs {need}")?;
         }
         let subjects: BTreeSet<&str> = found.iter().map(|finding| &*finding.subject).collect();
-        writeln!(out, "{} subjects, {} judgements", subjects.len(), found.len())?;
+        let again = found.iter().filter(|finding| finding.again).count();
+        let twice = if again == 0 { String::new() } else { format!(", {again} of them twice") };
+        writeln!(out, "{} subjects, {} judgements{twice}", subjects.len(), found.len())?;
         writeln!(out, "{} of {} rules proven able to fail", self.proven.len(), self.rules)
     }
 
@@ -200,6 +202,7 @@ impl Summary {
                 json!({
                     "subject": finding.subject, "rule": finding.rule, "said": word, "why": why,
                     "millis": u64::try_from(finding.took.as_millis()).unwrap_or(u64::MAX),
+                    "again": finding.again,
                 })
             })
             .collect();

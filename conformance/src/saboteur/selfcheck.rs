@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use super::stand;
 use super::subject::{Defect, End, Party, Subject};
-use crate::rule::{Rule, Side};
+use crate::rule::{Need, Rule, Side};
 use crate::runner;
 use crate::target::{ServerTarget, Settings, Target};
 use crate::verdict::{Outcome, Verdict, broken};
@@ -32,6 +32,8 @@ pub struct Finding {
     pub rule: String,
     pub said: Said,
     pub took: Duration,
+    /// Judged a second time.
+    pub again: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -116,12 +118,13 @@ pub fn spot_checks(announced: &[Announced<'_>]) -> Vec<(usize, usize)> {
     pairs
 }
 
-/// Puts first what takes long: what waits until it is killed, then what real clients do.
-pub fn long_first(pairs: &mut [(usize, usize)], announced: &[Announced<'_>], rules: &[Rule]) {
-    pairs.sort_by_key(|(subject, rule)| match &announced[*subject].subject.defect {
-        Defect::Ends(End::Hang | End::Dumpable) | Defect::Signal { with: None } => 0,
-        _ if rules[*rule].id.starts_with("listeners.") => 1,
-        _ => 2,
+/// Puts first what waits until it is killed.
+pub fn long_first(pairs: &mut [(usize, usize)], announced: &[Announced<'_>]) {
+    pairs.sort_by_key(|(subject, _)| {
+        !matches!(
+            announced[*subject].subject.defect,
+            Defect::Ends(End::Hang | End::Dumpable) | Defect::Signal { with: None }
+        )
     });
 }
 
@@ -136,7 +139,8 @@ pub fn whole_matrix(announced: &[Announced<'_>], rules: &[Rule]) -> Vec<(usize, 
     (0..announced.len()).flat_map(of).collect()
 }
 
-/// Judges the pairs of a subject and a rule on so many threads.
+/// Judges the pairs of a subject and a rule on so many threads. What did not come out as announced
+/// is judged once more, alone and with more time: a machine that is busy is no finding.
 pub fn judge(
     programs: &Programs,
     announced: &[Announced<'_>],
@@ -144,45 +148,53 @@ pub fn judge(
     pairs: &[(usize, usize)],
     jobs: usize,
     settings: &Settings,
-    mut each: impl FnMut(&Finding),
 ) -> Outcome<Vec<Finding>> {
     let place = tempfile::Builder::new().prefix("selfcheck-").tempdir()?;
-    let next = AtomicUsize::new(0);
+    let judged = |at: usize, settings: &Settings| {
+        let (subject, rule) = pairs[at];
+        let dir = place.path().join(at.to_string());
+        let begun = Instant::now();
+        let one = &announced[subject];
+        let said = judge_one(programs, one, &rules[rule], rule, &dir, settings);
+        let _ = std::fs::remove_dir_all(&dir);
+        let (subject, rule) = (one.subject.id(), rules[rule].id.to_string());
+        Finding { subject, rule, said, took: begun.elapsed(), again: false }
+    };
+    let (busy, idle): (Vec<usize>, Vec<usize>) =
+        (0..pairs.len()).partition(|at| starts_clients(&rules[pairs[*at].1]));
+    let queues = [(&busy, AtomicUsize::new(0)), (&idle, AtomicUsize::new(0))];
+    let lanes = thread::available_parallelism().map_or(1, usize::from) * 2;
     let (send, receive) = mpsc::channel();
-    let mut found = Vec::with_capacity(pairs.len());
     thread::scope(|scope| {
-        for _ in 0..jobs.clamp(1, pairs.len().max(1)) {
-            let send = send.clone();
-            let (next, place) = (&next, place.path());
+        for lane in 0..jobs.clamp(1, pairs.len().max(1)) {
+            let (send, judged) = (send.clone(), &judged);
+            // What keeps the processors busy is not done everywhere at once.
+            let queues = if lane < lanes { &queues[..] } else { &queues[1..] };
             scope.spawn(move || {
-                loop {
-                    let at = next.fetch_add(1, Ordering::Relaxed);
-                    let Some((subject, rule)) = pairs.get(at) else { return };
-                    let dir = place.join(at.to_string());
-                    let one = &announced[*subject];
-                    let begun = Instant::now();
-                    let said = judge_one(programs, one, &rules[*rule], *rule, &dir, settings);
-                    let _ = std::fs::remove_dir_all(&dir);
-                    let finding = Finding {
-                        subject: one.subject.id(),
-                        rule: rules[*rule].id.to_string(),
-                        said,
-                        took: begun.elapsed(),
-                    };
-                    if send.send(finding).is_err() {
-                        return;
+                for (queue, next) in queues {
+                    while let Some(at) = queue.get(next.fetch_add(1, Ordering::Relaxed)) {
+                        let _ = send.send((*at, judged(*at, settings)));
                     }
                 }
             });
         }
-        drop(send);
-        for finding in receive {
-            each(&finding);
-            found.push(finding);
-        }
     });
+    drop(send);
+    let patient = Settings { timeout: settings.timeout * 4, ..settings.clone() };
+    let mut found: Vec<Finding> = receive
+        .into_iter()
+        .map(|(at, finding)| match finding.said {
+            Said::Noticed | Said::Skipped(_) => finding,
+            _ => Finding { again: true, ..judged(at, &patient) },
+        })
+        .collect();
     found.sort_by(|a, b| (&a.subject, &a.rule).cmp(&(&b.subject, &b.rule)));
     Ok(found)
+}
+
+/// Whether clients of others take part, of which some take long to start.
+fn starts_clients(rule: &Rule) -> bool {
+    rule.needs.iter().any(|need| matches!(need, Need::Program(_) | Need::Python(_)))
 }
 
 fn judge_one(
