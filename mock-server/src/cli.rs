@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::io::{self, IsTerminal as _, Read as _, Write};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -16,6 +16,9 @@ use crate::boot::{
     self, Config, Furnishing, Prepared, Ready, Signals, StartError, World, greeting,
 };
 use crate::systems::plexsphere::Generation;
+
+/// How long `env` waits for a server that says nothing.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A mock control plane on this machine. It answers http and https on one port, and every token
 /// it accepts is public: point nothing at it that matters.
@@ -155,12 +158,20 @@ fn start(serve: &Serve) -> Result<(), String> {
 
 fn boot_and_serve(serve: &Serve, config: &Config) -> Result<(), StartError> {
     // First of all, because they take longest and need nothing.
-    let (draft, world) = (Draft::begin(), Furnishing::begin(config));
+    let (draft, mut world) = (Draft::begin(), Furnishing::begin(config));
     let runtime = boot::runtime()?;
     runtime.block_on(async {
         // Before anything is made, so that being stopped at any moment leaves nothing behind.
         let mut signals = Signals::listen().map_err(StartError::Runtime)?;
-        let bound = boot::bind(config, draft)?;
+        let mut taken = boot::take(config, draft)?;
+        // A state directory may be held by somebody else; a temporary one is made at once, and
+        // whoever goes before it is there would leave it behind.
+        tokio::select! {
+            biased;
+            () = taken.settled() => {}
+            () = signals.next(), if config.state_dir.is_some() => return Ok(()),
+        }
+        let bound = taken.certify()?;
         let line = format!("{}\n", bound.ready.to_json());
         let prepared = if !serve.greets() && config.world.is_embedded() {
             // A world that cannot be wrong need not be waited for: by the time somebody has read
@@ -168,10 +179,20 @@ fn boot_and_serve(serve: &Serve, config: &Config) -> Result<(), StartError> {
             announce(serve, &line)?;
             bound.furnish(world)?
         } else {
+            tokio::select! {
+                () = world.over() => {}
+                () = signals.next() => return Ok(()),
+            }
             let prepared = bound.furnish(world)?;
             announce(serve, &line)?;
             if serve.greets() {
-                print(&greeting::text(prepared.ready(), &prepared.scene_tokens()));
+                let greeting = greeting::Greeting {
+                    ready: prepared.ready(),
+                    rows: &prepared.scene_tokens(),
+                    waits: !config.generation.endpoint_at_issue(),
+                    lands: prepared.lands(),
+                };
+                print(&greeting.text())?;
             }
             prepared
         };
@@ -231,7 +252,7 @@ fn announce(serve: &Serve, line: &str) -> Result<(), StartError> {
         boot::write_atomically(path, line)?;
     }
     if !serve.greets() {
-        print(line);
+        print(line)?;
     }
     Ok(())
 }
@@ -243,8 +264,7 @@ fn print_env(env: &Env) -> Result<(), String> {
     };
     let ready: Ready = serde_json::from_str(&text).map_err(|_| strange)?;
     let lines = greeting::variables(&ready, &env.token).map(|one| format!("export {one}\n"));
-    print(&lines.concat());
-    Ok(())
+    print(&lines.concat()).map_err(|error| error.to_string())
 }
 
 fn read(path: &Path) -> Result<String, String> {
@@ -254,9 +274,11 @@ fn read(path: &Path) -> Result<String, String> {
 /// One small request needs no client.
 fn ask(port: u16) -> Result<String, String> {
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    let other = SocketAddr::from((Ipv6Addr::LOCALHOST, port));
     let exchange = || -> io::Result<String> {
-        let mut stream = TcpStream::connect_timeout(&address, Duration::from_secs(5))?;
-        stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+        let mut stream = TcpStream::connect_timeout(&address, PATIENCE)
+            .or_else(|why| TcpStream::connect_timeout(&other, PATIENCE).map_err(|_| why))?;
+        stream.set_read_timeout(Some(PATIENCE))?;
         stream.write_all(
             format!("GET /__mock/ready HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n")
                 .as_bytes(),
@@ -265,15 +287,23 @@ fn ask(port: u16) -> Result<String, String> {
         stream.take(64 * 1024).read_to_string(&mut answer)?;
         Ok(answer)
     };
-    let answer = exchange().map_err(|error| format!("no mock-server on {address}: {error}"))?;
+    let answer = exchange().map_err(|error| {
+        format!(
+            "no mock-server on {address}: {error}; start one, or name it with --port or --ready-file"
+        )
+    })?;
     Ok(answer.split_once("\r\n\r\n").map_or_else(String::new, |(_, body)| body.to_owned()))
 }
 
-fn print(text: &str) {
+fn print(text: &str) -> Result<(), StartError> {
     let mut out = io::stdout().lock();
-    // A reader that left is no reason to stop serving.
-    let _ = out.write_all(text.as_bytes());
-    let _ = out.flush();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        // A reader that left is no reason to stop serving; one that was never told would wait.
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(StartError::File { place: "stdout".to_owned(), source: error })
+        }
+        _ => Ok(()),
+    }
 }
 
 fn complain(what: &str) {

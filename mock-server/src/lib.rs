@@ -23,6 +23,7 @@ pub mod rebac;
 pub mod route;
 pub mod scenario;
 pub mod systems;
+mod underway;
 pub mod world;
 
 pub use boot::{Builder, MockServer, StartError};

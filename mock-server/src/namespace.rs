@@ -18,7 +18,7 @@ use crate::world::directory::Directory;
 use crate::world::faults::Faults;
 use crate::world::file::{WorldError, WorldFile};
 use crate::world::ids::Ids;
-use crate::world::journal::Journal;
+use crate::world::journal::{Journal, Open};
 use crate::world::k0rdent::{self, Kubeconfigs};
 use crate::world::sessions::Sessions;
 
@@ -30,9 +30,14 @@ const MOST: usize = 1024;
 
 #[derive(Debug, thiserror::Error)]
 pub enum NamespaceError {
-    #[error("a namespace is named by 1 to 64 letters, digits, dots, underscores and dashes")]
+    #[error(
+        "a namespace is named by 1 to 64 letters, digits, dots, underscores and dashes, and not \
+         by one or two dots alone"
+    )]
     Name,
-    #[error("this server keeps at most {MOST} namespaces; start another one")]
+    #[error(
+        "this server keeps at most {MOST} namespaces; DELETE /ns/<name>/__mock/namespace forgets one"
+    )]
     Full,
 }
 
@@ -152,6 +157,21 @@ impl Namespace {
         Arc::clone(&self.now.read().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// The line that a request will have in the journal.
+    pub fn trail(
+        &self,
+        installation: &Installation,
+        now: Timestamp,
+        method: &str,
+        path: &Arc<str>,
+    ) -> Open {
+        let mut trail = self.journal.open(now, method, path);
+        if installation.directory.holds_secret(path) {
+            trail.hide_path();
+        }
+        trail
+    }
+
     fn replace(&self, next: Installation) {
         *self.now.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(next);
     }
@@ -254,7 +274,9 @@ impl Namespaces {
             return Ok(Arc::clone(known));
         }
         let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
-        if name.is_empty() || name.len() > 64 || !name.bytes().all(legal) {
+        // Clients that tidy URLs would take these two for steps up, into another world.
+        let step = matches!(name, "." | "..");
+        if name.is_empty() || step || name.len() > 64 || !name.bytes().all(legal) {
             return Err(NamespaceError::Name);
         }
         let mut others = self.others.write().unwrap_or_else(PoisonError::into_inner);
@@ -267,6 +289,13 @@ impl Namespaces {
         let made = Arc::new(Namespace::create(name, Arc::clone(&self.origin)));
         others.insert(name.into(), Arc::clone(&made));
         Ok(made)
+    }
+
+    /// Ends what lives in a namespace and makes room for another. The default one begins anew.
+    pub fn forget(&self, namespace: &Namespace) {
+        namespace.reset();
+        let mut others = self.others.write().unwrap_or_else(PoisonError::into_inner);
+        others.remove(&namespace.name);
     }
 
     /// Does everywhere what time has made due, so that nothing is kept for want of a visit.

@@ -84,7 +84,7 @@ pub async fn answer(server: Arc<Server>, request: Request<Incoming>) -> Response
     if let Some(what) = route.rest.strip_prefix(control::BASE)
         && route.scenario.is_none()
     {
-        return control::respond(x, what, &head.method, &server.ready).await;
+        return control::respond(x, what, &head.method, &server).await;
     }
     match route.scenario {
         Some(name) => plexsphere::play(x, name, route.rest, &head).await,
@@ -102,7 +102,7 @@ fn exchange(
     let installation: Arc<Installation> = namespace.installation();
     let now = installation.clock.now();
     let path = head.uri.path().into();
-    let trail = namespace.journal.open(now, head.method.as_str(), &path);
+    let trail = namespace.trail(&installation, now, head.method.as_str(), &path);
     Exchange {
         namespace,
         installation,
@@ -119,7 +119,7 @@ fn exchange(
 fn visit(server: &Server, namespace: &Arc<Namespace>, head: &Parts, base: &str) -> rancher::Visit {
     let installation = namespace.installation();
     let now = installation.clock.now();
-    let trail = namespace.journal.open(now, head.method.as_str(), &head.uri.path().into());
+    let trail = namespace.trail(&installation, now, head.method.as_str(), &head.uri.path().into());
     let reach = Arc::clone(&server.reach);
     rancher::Visit { installation, now, base: base.to_owned(), trail, reach }
 }

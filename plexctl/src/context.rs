@@ -1,6 +1,7 @@
 //! Flags, environment and profile, resolved once: which server, which credential, how long
 //! (docs/decisions/0013-*.md).
 
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -72,13 +73,31 @@ pub(crate) fn authorities(
     name: &str,
     path: &Path,
 ) -> Result<(Vec<u8>, Vec<CertificateDer<'static>>), Error> {
-    let pem = std::fs::read(path)
+    let pem = read_authorities(path)
         .map_err(|error| Error::usage(format!("{name}: {}: {error}", path.display())))?;
     let certificates = tls::certificates(&pem);
     if certificates.is_empty() {
         return Err(Error::usage(format!("{name}: {}: no PEM certificate in it", path.display())));
     }
     Ok((pem, certificates))
+}
+
+/// A whole system's worth of certificates is a quarter of this.
+const MOST_AUTHORITIES: u64 = 1 << 20;
+
+/// Files only: a pipe may have no writer and a device no end, and neither would be waited for well.
+fn read_authorities(path: &Path) -> std::io::Result<Vec<u8>> {
+    let refuse = |why: &str| Err(std::io::Error::other(why));
+    let metadata = std::fs::metadata(path)?;
+    if !metadata.is_file() {
+        return refuse("not a regular file");
+    }
+    let mut pem = Vec::new();
+    std::fs::File::open(path)?.take(MOST_AUTHORITIES + 1).read_to_end(&mut pem)?;
+    if pem.len() as u64 > MOST_AUTHORITIES {
+        return refuse("larger than 1 MiB");
+    }
+    Ok(pem)
 }
 
 fn timeout(flag: Option<&str>) -> Result<Duration, Error> {
@@ -143,6 +162,13 @@ fn parse_server(name: &str, text: &str) -> Result<Url, Error> {
     // The URL parser would quietly drop these.
     if text.chars().any(|c| c.is_control() || c.is_whitespace() || c == '\\') {
         return Err(refuse("not a URL"));
+    }
+    // `localhost:8080` is a URL, of a scheme named localhost.
+    if !text.contains("://") && text.is_ascii() {
+        return Err(Error::Usage {
+            message: format!("{name}: not an http or https URL: {}", quoted(text)),
+            hint: Some(format!("write https://{text}")),
+        });
     }
     let url = Url::parse(text).map_err(|_| refuse("not a URL"))?;
     if !matches!(url.scheme(), "http" | "https") {

@@ -117,11 +117,9 @@ fn parts(command: &Command) -> Vec<(String, String)> {
         match (heading, parts.last_mut()) {
             (false, Some((_, text))) => writeln!(text, "{line}").unwrap(),
             _ => {
-                let (title, rest) = line.split_once(':').unwrap_or((line, ""));
-                let (title, text) = if rest.is_empty() && line.ends_with(':') {
-                    (title, String::new())
-                } else {
-                    ("Notes", format!("{line}\n"))
+                let (title, text) = match line.strip_suffix(':') {
+                    Some(title) => (title, String::new()),
+                    None => ("Notes", format!("{line}\n")),
                 };
                 parts.push((title.to_owned(), text));
             }

@@ -4,11 +4,11 @@
 //! ever written, into a temporary directory that goes with it. With one it is kept, so that a client
 //! that trusted it yesterday trusts it today; the server's own certificate is new at every start.
 
-use std::fs::File;
-use std::io::{self, Write as _};
+use std::fs::{File, TryLockError};
+use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, mpsc};
-use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use jiff::tz::TimeZone;
 use jiff::{Span, Timestamp, civil};
@@ -20,6 +20,8 @@ use tempfile::{NamedTempFile, TempDir};
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use tokio_rustls::rustls::{self, ServerConfig, crypto::ring};
+
+use crate::underway::Underway;
 
 const CERTIFICATE_FILE: &str = "ca.pem";
 const KEY_FILE: &str = "ca.key";
@@ -33,6 +35,10 @@ const LEAF_DAYS: i32 = 397;
 /// A kept CA this close to its end is replaced, so that no certificate outlives it.
 const RENEW_BEFORE_DAYS: i32 = LEAF_DAYS + 1;
 
+/// Whoever holds the lock makes a certificate, which takes milliseconds.
+const LOCK_PATIENCE: Duration = Duration::from_secs(5);
+const LOCK_PAUSE: Duration = Duration::from_millis(20);
+
 #[derive(Debug, thiserror::Error)]
 pub enum CaError {
     #[error("the development certificate cannot be made: {0}")]
@@ -41,6 +47,13 @@ pub enum CaError {
     Tls(#[from] rustls::Error),
     #[error("the development certificate was not finished")]
     Unfinished,
+    #[error(
+        "{}: another mock-server has held this for {} seconds; wait for it to start, or choose \
+         another --state-dir",
+        path.display(),
+        LOCK_PATIENCE.as_secs()
+    )]
+    Busy { path: PathBuf },
     #[error("{}: {source}", path.display())]
     File { path: PathBuf, source: io::Error },
 }
@@ -58,13 +71,13 @@ pub struct DevCa {
 /// start. Nothing is on disk until it is told where it belongs.
 pub struct Draft {
     place: mpsc::Sender<Option<PathBuf>>,
-    making: JoinHandle<Option<Result<DevCa, CaError>>>,
+    making: Underway<Option<Result<DevCa, CaError>>>,
 }
 
 impl Draft {
     pub fn begin() -> Self {
         let (place, told) = mpsc::channel::<Option<PathBuf>>();
-        let making = std::thread::spawn(move || {
+        let making = Underway::begin(move || {
             let fresh = Fresh::make();
             // Nobody tells when the start failed: then there is nothing to put anywhere.
             let state_dir = told.recv().ok()?;
@@ -82,11 +95,15 @@ impl Draft {
 }
 
 /// A CA that is being put in its place. Wait for it: left to itself it would leave its directory.
-pub struct Settling(JoinHandle<Option<Result<DevCa, CaError>>>);
+pub struct Settling(Underway<Option<Result<DevCa, CaError>>>);
 
 impl Settling {
+    pub async fn over(&mut self) {
+        self.0.over().await;
+    }
+
     pub fn wait(self) -> Result<DevCa, CaError> {
-        self.0.join().ok().flatten().ok_or(CaError::Unfinished)?
+        self.0.wait().flatten().ok_or(CaError::Unfinished)?
     }
 }
 
@@ -186,8 +203,8 @@ impl Fresh {
     /// What is kept, or `None` when anything of it is missing, unreadable or about to expire: a
     /// development CA is cheaper to replace than to argue about.
     fn load(file: &Path, key_file: &Path) -> Option<Self> {
-        let pem = std::fs::read_to_string(file).ok()?;
-        let document = std::fs::read_to_string(key_file).ok()?;
+        let pem = read_kept(file)?;
+        let document = read_kept(key_file)?;
         let expires: civil::Date =
             document.lines().next()?.strip_prefix(EXPIRES)?.trim().parse().ok()?;
         if expires < plus_days(today(), RENEW_BEFORE_DAYS) {
@@ -217,6 +234,8 @@ impl Fresh {
     }
 }
 
+/// What is kept is a certificate and a key.
+const MOST_KEPT: u64 = 64 * 1024;
 const EXPIRES: &str = "expires: ";
 
 /// What the CA's name and powers are, whenever it was made.
@@ -261,11 +280,28 @@ fn certifies(pem: &str, key: &KeyPair) -> bool {
     certificate.windows(public.len()).any(|window| window == public)
 }
 
+/// Only a file is read: a pipe in its place would be waited for without end.
+fn read_kept(path: &Path) -> Option<String> {
+    std::fs::metadata(path).ok().filter(std::fs::Metadata::is_file)?;
+    let mut text = String::new();
+    File::open(path).ok()?.take(MOST_KEPT).read_to_string(&mut text).ok()?;
+    Some(text)
+}
+
 fn lock(path: &Path) -> Result<File, CaError> {
     let wrong = |source| CaError::File { path: path.to_owned(), source };
     let file = File::options().create(true).append(true).open(path).map_err(wrong)?;
-    file.lock().map_err(wrong)?;
-    Ok(file)
+    let until = Instant::now() + LOCK_PATIENCE;
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::WouldBlock) if Instant::now() < until => {
+                std::thread::sleep(LOCK_PAUSE);
+            }
+            Err(TryLockError::WouldBlock) => return Err(CaError::Busy { path: path.to_owned() }),
+            Err(TryLockError::Error(source)) => return Err(wrong(source)),
+        }
+    }
 }
 
 /// Complete or not at all, and readable by its owner only: temporary files are made 0600.

@@ -6,7 +6,7 @@ use std::thread::JoinHandle;
 use jiff::Timestamp;
 use tokio::sync::oneshot;
 
-use super::{Config, Furnishing, StartError, World, bind, runtime, serve};
+use super::{Config, Furnishing, StartError, World, runtime, serve, take};
 use crate::authority::Draft;
 use crate::systems::plexsphere::Generation;
 
@@ -102,7 +102,7 @@ impl Builder {
             self.config.clock = Some(parsed.map_err(|_| StartError::Clock(moment.clone()))?);
         }
         let (draft, world) = (Draft::begin(), Furnishing::begin(&self.config));
-        let prepared = bind(&self.config, draft)?.furnish(world)?;
+        let prepared = take(&self.config, draft)?.certify()?.furnish(world)?;
         let runtime = runtime()?;
         let (stop, stopped) = oneshot::channel();
         let mut server = MockServer {

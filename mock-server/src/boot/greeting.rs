@@ -63,38 +63,60 @@ const EXAMPLES: &[(&str, &[&str])] = &[
 const PROJECT: &str = "0190a8b8-a0c0-7a0a-8a0a-a0a0a0a0a0c0";
 const RESOURCE: &str = "0190a8b8-d3e3-7d3d-8d3d-d3d3d3d3d3d3";
 
-pub fn text(ready: &Ready, rows: &[Row]) -> String {
-    let mut out = String::new();
-    // Writing to a string does not fail.
-    let _ = write_text(&mut out, ready, rows);
-    out
+/// Everything that the greeting depends on.
+pub struct Greeting<'s> {
+    pub ready: &'s Ready,
+    pub rows: &'s [Row],
+    /// Whether endpoints are told later than sessions.
+    pub waits: bool,
+    /// Whether sessions lead anywhere.
+    pub lands: bool,
 }
 
-fn write_text(out: &mut String, ready: &Ready, rows: &[Row]) -> std::fmt::Result {
-    let plexctl = plexctl();
-    writeln!(out, "mock-server is ready\n")?;
-    writeln!(out, "  {:<10}{}", "https", ready.https)?;
-    writeln!(out, "  {:<10}{}", "http", ready.http)?;
-    writeln!(out, "  {:<10}{}\n", "CA file", ready.ca_file.display())?;
-    let width = rows.iter().map(|row| row.token.len()).max().unwrap_or(0) + 2;
-    let names = rows.iter().map(|row| row.identity.len()).max().unwrap_or(0) + 2;
-    writeln!(out, "Tokens, all of them public:\n")?;
-    for row in rows {
-        writeln!(out, "  {:<width$}{:<names$}{}", row.token, row.identity, row.note)?;
+impl Greeting<'_> {
+    pub fn text(&self) -> String {
+        let mut out = String::new();
+        // Writing to a string does not fail.
+        let _ = self.write(&mut out);
+        out
     }
-    writeln!(out, "\nPaste this into another terminal:\n")?;
-    let token = rows.first().map_or("psk_dev_operator", |row| row.token.as_str());
-    writeln!(out, "  {}\n", exports(ready, token))?;
-    for (what, parts) in EXAMPLES {
-        let (command, flags) = parts.split_first().unwrap_or((&"", &[]));
-        writeln!(out, "  # {what}")?;
-        write!(out, "  {plexctl} {command} --project-id {PROJECT} --resource-id {RESOURCE}")?;
-        for flag in flags {
-            write!(out, " {flag}")?;
+
+    fn write(&self, out: &mut String) -> std::fmt::Result {
+        let Greeting { ready, rows, waits, lands } = *self;
+        let plexctl = plexctl();
+        writeln!(out, "mock-server is ready\n")?;
+        writeln!(out, "  {:<10}{}", "https", ready.https)?;
+        writeln!(out, "  {:<10}{}", "http", ready.http)?;
+        writeln!(out, "  {:<10}{}\n", "CA file", ready.ca_file.display())?;
+        let width = rows.iter().map(|row| row.token.len()).max().unwrap_or(0) + 2;
+        let names = rows.iter().map(|row| row.identity.len()).max().unwrap_or(0) + 2;
+        writeln!(out, "Tokens, all of them public:\n")?;
+        for row in rows {
+            writeln!(out, "  {:<width$}{:<names$}{}", row.token, row.identity, row.note)?;
         }
-        writeln!(out, "\n")?;
+        writeln!(out, "\nPaste this into another terminal:\n")?;
+        let token = rows.first().map_or("psk_dev_operator", |row| row.token.as_str());
+        writeln!(out, "  {}\n", exports(ready, token))?;
+        for (what, parts) in EXAMPLES {
+            let (command, flags) = parts.split_first().unwrap_or((&"", &[]));
+            writeln!(out, "  # {what}")?;
+            write!(out, "  {plexctl} {command} --project-id {PROJECT} --resource-id {RESOURCE}")?;
+            for flag in flags {
+                write!(out, " {flag}")?;
+            }
+            writeln!(out, "{}\n", if waits { " --wait 10" } else { "" })?;
+        }
+        if lands {
+            writeln!(out, "For kubectl, add this to the line of a kubeconfig:\n")?;
+            writeln!(out, "  --certificate-authority \"$PLEXSPHERE_CA_FILE\"\n")?;
+        } else {
+            writeln!(
+                out,
+                "Sessions are issued and lead nowhere: nothing listens at their endpoints.\n"
+            )?;
+        }
+        writeln!(out, "Stop with Ctrl-C.")
     }
-    writeln!(out, "Stop with Ctrl-C.")
 }
 
 fn exports(ready: &Ready, token: &str) -> String {

@@ -10,19 +10,19 @@ use std::io::{self, Read as _};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use ring::digest::{SHA256, digest};
 use ring::rand::{SecureRandom as _, SystemRandom};
 
-use crate::authority::{CaError, DevCa, Draft};
+use crate::authority::{CaError, DevCa, Draft, Settling};
 use crate::namespace::{Namespaces, Origin, Scene};
 use crate::net;
 use crate::node::Site;
 use crate::route::{self, Reach, Server};
 use crate::systems::plexsphere::Generation;
+use crate::underway::Underway;
 use crate::world::clock::Clock;
 use crate::world::embedded as worlds;
 use crate::world::file::{MOST_WORLD, WorldError, WorldFile};
@@ -36,8 +36,12 @@ const SWEEP: Duration = Duration::from_millis(500);
 
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    #[error("cannot listen on {address}: {source}; choose another port with --port, or 0 for any")]
+    #[error("cannot listen on {address}: {source}; {}", way_out(source))]
     Listen { address: SocketAddr, source: io::Error },
+    #[error(
+        "there is no world file {place}, and the embedded worlds are {}", worlds::names().join(", ")
+    )]
+    NoWorld { place: String },
     #[error("{place}: {source}")]
     World { place: String, source: WorldError },
     #[error("{place}: {source}")]
@@ -52,6 +56,14 @@ pub enum StartError {
     Unfinished,
     #[error("the system gives no random numbers")]
     Random,
+}
+
+fn way_out(source: &io::Error) -> &'static str {
+    match source.kind() {
+        io::ErrorKind::AddrNotAvailable => "--bind takes an address of this machine",
+        io::ErrorKind::PermissionDenied => "choose a port above 1023 with --port, or 0 for any",
+        _ => "choose another port with --port, or 0 for any",
+    }
 }
 
 /// Everything that can be chosen about a server.
@@ -124,6 +136,11 @@ impl Prepared {
         greeting::rows(&self.server.namespaces.default_one().installation().directory)
     }
 
+    /// Whether sessions of the server's own world lead anywhere.
+    pub fn lands(&self) -> bool {
+        self.server.namespaces.default_one().installation().node.is_some()
+    }
+
     pub fn ca_pem(&self) -> &str {
         self.bound.ca.pem()
     }
@@ -133,17 +150,35 @@ impl Prepared {
     }
 }
 
+/// An address taken, and a certificate on its way.
+pub struct Taken {
+    listener: TcpListener,
+    bound: SocketAddr,
+    settling: Settling,
+}
+
 /// Binds first, because that is what most likely fails, and cheaply.
-pub fn bind(config: &Config, draft: Draft) -> Result<Bound, StartError> {
+pub fn take(config: &Config, draft: Draft) -> Result<Taken, StartError> {
     let address = config.address;
     let listener =
         TcpListener::bind(address).map_err(|source| StartError::Listen { address, source })?;
     let bound = listener.local_addr().map_err(|source| StartError::Listen { address, source })?;
-    let ca = Arc::new(draft.settle(config.state_dir.clone()).wait()?);
-    let ready = Ready::new(bound, ca.file());
-    let host = Arc::default();
-    let tls = certificate(Arc::clone(&ca), Arc::clone(&host));
-    Ok(Bound { listener, tls, host, ca, ready })
+    Ok(Taken { listener, bound, settling: draft.settle(config.state_dir.clone()) })
+}
+
+impl Taken {
+    /// Completes when [`certify`](Self::certify) need not wait.
+    pub async fn settled(&mut self) {
+        self.settling.over().await;
+    }
+
+    pub fn certify(self) -> Result<Bound, StartError> {
+        let ca = Arc::new(self.settling.wait()?);
+        let ready = Ready::new(self.bound, ca.file());
+        let host = Arc::default();
+        let tls = certificate(Arc::clone(&ca), Arc::clone(&host));
+        Ok(Bound { listener: self.listener, tls, host, ca, ready })
+    }
 }
 
 impl Bound {
@@ -165,7 +200,7 @@ impl Bound {
 }
 
 /// A world being laid out, on a thread of its own while the address and the certificate are made.
-pub struct Furnishing(JoinHandle<Result<Furnished, StartError>>);
+pub struct Furnishing(Underway<Result<Furnished, StartError>>);
 
 struct Furnished {
     namespaces: Namespaces,
@@ -176,15 +211,20 @@ struct Furnished {
 impl Furnishing {
     pub fn begin(config: &Config) -> Self {
         let config = config.clone();
-        Self(std::thread::spawn(move || {
+        Self(Underway::begin(move || {
             let site = config.node.then(|| site(&config)).transpose()?;
             let namespaces = namespaces(&config, site.clone())?;
             Ok(Furnished { namespaces, generation: config.generation, site })
         }))
     }
 
+    /// Completes when [`furnish`](Bound::furnish) need not wait.
+    pub async fn over(&mut self) {
+        self.0.over().await;
+    }
+
     fn wait(self) -> Result<Furnished, StartError> {
-        self.0.join().map_err(|_| StartError::Unfinished)?
+        self.0.wait().ok_or(StartError::Unfinished)?
     }
 }
 
@@ -217,8 +257,13 @@ fn scene(world: &World) -> Result<Scene, StartError> {
         World::Named(name) => match worlds::find(name) {
             Some(file) => (format!("world {name}"), file),
             None => {
-                let text = read_bounded(Path::new(name))
-                    .map_err(|source| StartError::File { place: name.clone(), source })?;
+                let text = read_bounded(Path::new(name)).map_err(|source| {
+                    let place = name.clone();
+                    match source.kind() {
+                        io::ErrorKind::NotFound => StartError::NoWorld { place },
+                        _ => StartError::File { place, source },
+                    }
+                })?;
                 (name.clone(), WorldFile::parse(&text))
             }
         },

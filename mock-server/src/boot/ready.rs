@@ -25,12 +25,8 @@ impl Ready {
             SocketAddr::V4(address) => address.ip().to_string(),
             SocketAddr::V6(address) => format!("[{}]", address.ip()),
         };
-        // The certificate names localhost and the loopback addresses.
-        let named = if bound.ip().is_loopback() || bound.ip().is_unspecified() {
-            "localhost"
-        } else {
-            &host
-        };
+        // Everywhere `localhost` leads to this address, and to no other for sure.
+        let named = if host == "127.0.0.1" { "localhost" } else { &host };
         Self {
             event: "ready".to_owned(),
             http: format!("http://{host}:{port}"),
@@ -54,4 +50,24 @@ pub fn write_atomically(path: &Path, text: &str) -> Result<(), StartError> {
     io::Write::write_all(&mut file, text.as_bytes()).map_err(failed)?;
     file.persist(path).map_err(|error| failed(error.error))?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_url_leads_to_what_is_listened_on() {
+        for (bound, http, https) in [
+            ("127.0.0.1:1", "http://127.0.0.1:1", "https://localhost:1"),
+            ("0.0.0.0:1", "http://127.0.0.1:1", "https://localhost:1"),
+            ("[::]:1", "http://127.0.0.1:1", "https://localhost:1"),
+            ("127.0.0.5:1", "http://127.0.0.5:1", "https://127.0.0.5:1"),
+            ("[::1]:1", "http://[::1]:1", "https://[::1]:1"),
+            ("192.0.2.7:1", "http://192.0.2.7:1", "https://192.0.2.7:1"),
+        ] {
+            let ready = Ready::new(bound.parse().unwrap(), Path::new("/ca.pem"));
+            assert_eq!((&*ready.http, &*ready.https), (http, https), "{bound}");
+        }
+    }
 }

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::namespace::Scene;
+use crate::route::Server;
 use crate::scenario;
 use crate::systems::plexsphere::body;
 use crate::systems::plexsphere::exchange::{Answer, json as answer, no_content};
@@ -21,17 +22,22 @@ use crate::world::rancher::Rancher;
 /// Where the control API lives below a base.
 pub const BASE: &str = "/__mock/";
 
-/// Answers `/__mock/<what>`; `ready` is the document that the server printed when it was.
-pub async fn respond(mut x: Exchange, what: &str, method: &Method, ready: &str) -> Response<Body> {
-    let answer = dispatch(&mut x, what, method, ready).await;
+/// Answers `/__mock/<what>`.
+pub async fn respond(
+    mut x: Exchange,
+    what: &str,
+    method: &Method,
+    server: &Server,
+) -> Response<Body> {
+    let answer = dispatch(&mut x, what, method, server).await;
     x.finish_unseen(answer).await
 }
 
-async fn dispatch(x: &mut Exchange, what: &str, method: &Method, ready: &str) -> Answer {
+async fn dispatch(x: &mut Exchange, what: &str, method: &Method, server: &Server) -> Answer {
     // What is read may be asked about, too; the answer's body is left out on its way.
     let method = if method == Method::HEAD { &Method::GET } else { method };
     match (what, method) {
-        ("ready", &Method::GET) => Ok(json_text(ready.to_owned().into_bytes())),
+        ("ready", &Method::GET) => Ok(json_text(server.ready.clone().into_bytes())),
         ("requests", &Method::GET) => Ok(json_text(x.namespace.journal.to_json(&x.namespace.name))),
         ("requests", &Method::DELETE) => {
             x.namespace.journal.clear();
@@ -65,6 +71,10 @@ async fn dispatch(x: &mut Exchange, what: &str, method: &Method, ready: &str) ->
             x.namespace.reset();
             Ok(no_content())
         }
+        ("namespace", &Method::DELETE) => {
+            server.namespaces.forget(&x.namespace);
+            Ok(no_content())
+        }
         ("world", &Method::GET) => Ok(whole(&x.installation.directory.file)),
         ("world", &Method::PUT) => {
             let world = x.take_body(MOST_WORLD as usize).await?;
@@ -76,6 +86,7 @@ async fn dispatch(x: &mut Exchange, what: &str, method: &Method, ready: &str) ->
         ("faults", _) => Err(Refusal::method_not_allowed("GET, HEAD, POST, DELETE")),
         ("requests", _) => Err(Refusal::method_not_allowed("GET, HEAD, DELETE")),
         ("clock" | "listeners" | "world", _) => Err(Refusal::method_not_allowed("GET, HEAD, PUT")),
+        ("namespace", _) => Err(Refusal::method_not_allowed("DELETE")),
         ("reset", _) => Err(Refusal::method_not_allowed("POST")),
         _ => Err(Refusal::not_found()),
     }

@@ -1,6 +1,7 @@
 //! The patches a client may send: a list of operations, a merge, or the strategic merge in
 //! which lists of named things are merged by name.
 
+use json_patch::PatchOperation;
 use serde_json::{Map, Value};
 
 use super::body::LIMIT;
@@ -37,14 +38,7 @@ impl Patch {
                     serde_json::from_value(patch).map_err(|error| {
                         Refusal::bad_request(format!("error decoding patch: {error}"))
                     })?;
-                // One by one: a few dozen copies of copies would fill the memory of the machine.
-                for operation in operations.0 {
-                    json_patch::patch(&mut result, std::slice::from_ref(&operation))
-                        .map_err(|error| Refusal::unprocessable(&error.to_string()))?;
-                    if matches!(operation, json_patch::PatchOperation::Copy(_)) {
-                        bounded(&result)?;
-                    }
-                }
+                operate(&mut result, &operations.0)?;
             }
             Self::Merge if patch.is_object() => json_patch::merge(&mut result, &patch),
             Self::Strategic | Self::Apply if patch.is_object() => strategic(&mut result, patch, ""),
@@ -53,6 +47,71 @@ impl Patch {
         bounded(&result)?;
         Ok(result)
     }
+}
+
+/// As many as a Kubernetes API server takes.
+const MOST_OPERATIONS: usize = 10_000;
+/// No object that anybody needs is nested as deeply; what is nested without a bound would end the
+/// stack of whoever reads, copies or drops it.
+const DEEPEST: usize = 100;
+
+/// How many values are looked at on behalf of one patch, which is some milliseconds.
+const MOST_LOOKS: usize = 1_000_000;
+
+/// One by one, because a few dozen copies of copies would fill the memory of the machine, and as
+/// many moves into each other its stack.
+fn operate(object: &mut Value, operations: &[PatchOperation]) -> Result<(), Refusal> {
+    if operations.len() > MOST_OPERATIONS {
+        return Err(Refusal::too_large(LIMIT));
+    }
+    let mut size = object.to_string().len();
+    let mut looks = MOST_LOOKS;
+    for operation in operations {
+        let (path, placed) = match operation {
+            PatchOperation::Add(add) => (&add.path, Some(&add.value)),
+            PatchOperation::Replace(replace) => (&replace.path, Some(&replace.value)),
+            PatchOperation::Move(from) => (&from.path, object.pointer(from.from.as_str())),
+            PatchOperation::Copy(from) => (&from.path, object.pointer(from.from.as_str())),
+            PatchOperation::Remove(gone) => (&gone.path, None),
+            PatchOperation::Test(test) => (&test.path, None),
+        };
+        if let Some(placed) = placed {
+            let below = depth(placed, &mut looks).ok_or_else(|| Refusal::too_large(LIMIT))?;
+            if path.count() + below > DEEPEST {
+                return Err(Refusal::unprocessable("the patch nests the object too deeply"));
+            }
+            if matches!(operation, PatchOperation::Copy(_)) {
+                // Counted, not measured: measuring the whole for each copy would take minutes.
+                size = size.saturating_add(placed.to_string().len());
+                if size > LIMIT {
+                    return Err(Refusal::too_large(LIMIT));
+                }
+            }
+        }
+        json_patch::patch(object, std::slice::from_ref(operation))
+            .map_err(|error| Refusal::unprocessable(&error.to_string()))?;
+    }
+    Ok(())
+}
+
+/// How many levels there are, unless that takes more looks than are left.
+fn depth(value: &Value, looks: &mut usize) -> Option<usize> {
+    *looks = looks.checked_sub(1)?;
+    let mut deepest = 0;
+    match value {
+        Value::Array(items) => {
+            for item in items {
+                deepest = deepest.max(depth(item, looks)?);
+            }
+        }
+        Value::Object(fields) => {
+            for field in fields.values() {
+                deepest = deepest.max(depth(field, looks)?);
+            }
+        }
+        _ => {}
+    }
+    Some(deepest + 1)
 }
 
 /// Patches may not make an object larger than one that could be sent whole.
@@ -224,6 +283,41 @@ mod tests {
             .collect();
         let refused = Patch::Json.onto(&object, copies.into()).unwrap_err();
         assert_eq!(refused.status()["code"], 413);
+    }
+
+    #[test]
+    fn moves_into_each_other_are_stopped_before_the_stack_ends() {
+        let object = json!({ "data": { "a": "b" } });
+        let nest = [
+            json!({ "op": "add", "path": "/t", "value": {} }),
+            json!({ "op": "move", "from": "/data", "path": "/t/d" }),
+            json!({ "op": "move", "from": "/t", "path": "/data" }),
+        ];
+        let patch: Vec<Value> = nest.iter().cycle().take(9_000).cloned().collect();
+        let refused = Patch::Json.onto(&object, patch.into()).unwrap_err();
+        assert_eq!(refused.status()["code"], 422);
+        let patch: Vec<Value> = nest.iter().cycle().take(90).cloned().collect();
+        assert!(Patch::Json.onto(&object, patch.into()).is_ok());
+    }
+
+    #[test]
+    fn a_patch_costs_no_more_than_it_may() {
+        let object = json!({ "data": { "a": "b".repeat(1_000_000) }, "list": vec![0; 20_000] });
+        let back_and_forth = [
+            json!({ "op": "move", "from": "/list", "path": "/other" }),
+            json!({ "op": "move", "from": "/other", "path": "/list" }),
+        ];
+        let small = json!({ "op": "copy", "from": "/list/0", "path": "/one" });
+        let large = json!({ "op": "copy", "from": "/data", "path": "/two" });
+        for (operations, code) in [
+            (back_and_forth.iter().cycle().take(1_000).cloned().collect::<Vec<_>>(), 413),
+            (vec![small.clone(); 10_001], 413),
+            (vec![large; 10_000], 413),
+        ] {
+            let refused = Patch::Json.onto(&object, operations.into()).unwrap_err();
+            assert_eq!(refused.status()["code"], code);
+        }
+        assert!(Patch::Json.onto(&object, vec![small; 10_000].into()).is_ok());
     }
 
     #[test]

@@ -20,8 +20,13 @@ pub fn endpoint(installation: &Installation, session: &Session) -> String {
         Target::Ssh { user, .. } => {
             let user = utf8_percent_encode(user, USER);
             let key = installation.keys.ssh_host_fingerprint();
-            format!("ssh://{user};fingerprint={key}@{host}:{port}")
+            format!("ssh://{user};fingerprint={key}@{}:{port}", dialled(host))
         }
         Target::K8s { .. } | Target::Tcp { .. } => format!("{host}:{port}"),
     }
+}
+
+/// OpenSSH takes no IPv6 literal in a URI, and `localhost` for that one.
+fn dialled(host: &str) -> &str {
+    if host == "[::1]" { "localhost" } else { host }
 }

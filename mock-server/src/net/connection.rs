@@ -24,6 +24,7 @@ use tokio_rustls::server::TlsStream;
 use super::handover::Handover;
 use super::script::{self, Script};
 use super::serve::Tls;
+use super::wording::Worded;
 
 /// A client that connects owes its first byte, its handshake and each request's headers within this.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -138,7 +139,7 @@ where
     let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(PATIENCE)
-        .serve_connection(TokioIo::new(stream), service);
+        .serve_connection(TokioIo::new(Worded::new(stream)), service);
 
     loop {
         let next = {
@@ -158,7 +159,7 @@ where
         match next {
             Next::Ended { well: true } => {
                 let parts = connection.into_parts();
-                let stream = parts.io.into_inner();
+                let stream = parts.io.into_inner().into_inner();
                 let handover = handed_over.lock().unwrap_or_else(PoisonError::into_inner).take();
                 return match handover {
                     Some(handover) => {
@@ -169,7 +170,7 @@ where
             }
             Next::Ended { well: false } => return,
             Next::Play(script) => {
-                let stream = connection.into_parts().io.into_inner();
+                let stream = connection.into_parts().io.into_inner().into_inner();
                 return script.play(stream, phases).await;
             }
             Next::PhaseChanged if *phases.borrow() == Phase::Draining => {

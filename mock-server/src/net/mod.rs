@@ -13,6 +13,7 @@ mod serve;
 pub(crate) mod stand;
 #[cfg(test)]
 mod tests;
+mod wording;
 
 pub use connection::Peer;
 pub use handover::{Duplex, Handover};

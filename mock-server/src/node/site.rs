@@ -77,11 +77,9 @@ impl Site {
     }
 }
 
-/// The host that endpoints name where the world names none: the address that is listened on, in
-/// a form that every client can dial.
+/// The host that endpoints name where the world names none: the address that is listened on.
 pub fn host_of(bind: IpAddr) -> String {
     match bind {
-        IpAddr::V6(address) if address.is_loopback() => "localhost".to_owned(),
         IpAddr::V6(address) if !address.is_unspecified() => format!("[{address}]"),
         IpAddr::V4(address) if !address.is_unspecified() => address.to_string(),
         _ => Ipv4Addr::LOCALHOST.to_string(),
@@ -127,7 +125,7 @@ mod tests {
             ("127.0.0.1", "127.0.0.1"),
             ("0.0.0.0", "127.0.0.1"),
             ("192.0.2.7", "192.0.2.7"),
-            ("::1", "localhost"),
+            ("::1", "[::1]"),
             ("::", "127.0.0.1"),
             ("2001:db8::7", "[2001:db8::7]"),
         ] {

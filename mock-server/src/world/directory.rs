@@ -160,6 +160,14 @@ impl Directory {
         self.node_keys.get(nsk).copied()
     }
 
+    /// Whether a part of the path is the token of a caller or the key of a node.
+    pub fn holds_secret(&self, path: &str) -> bool {
+        path.split('/').any(|part| {
+            let part = percent_encoding::percent_decode_str(part).decode_utf8_lossy();
+            self.tokens.contains_key(&*part) || self.node_keys.contains_key(&*part)
+        })
+    }
+
     pub fn node_key(&self, login: NodeLogin) -> &NodeKey {
         &self.node(login.node).keys[login.key as usize]
     }

@@ -16,6 +16,10 @@ pub fn find(name: &str) -> Option<Result<WorldFile, WorldError>> {
     Some(serde_json::from_str(text).map_err(|error| WorldError::Syntax(error.to_string())))
 }
 
+pub fn names() -> [&'static str; WORLDS.len()] {
+    std::array::from_fn(|at| WORLDS[at].0)
+}
+
 pub fn has(name: &str) -> bool {
     WORLDS.iter().any(|(known, _)| *known == name)
 }

@@ -7,6 +7,7 @@ use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
+use percent_encoding::percent_decode_str;
 use serde::Serialize;
 use serde::ser::SerializeSeq as _;
 use uuid::Uuid;
@@ -194,10 +195,14 @@ impl Open {
         self.silent = true;
     }
 
+    /// The path holds something that only this world knows for a secret.
+    pub fn hide_path(&mut self) {
+        self.entry.path = REDACTED.into();
+    }
+
     pub fn note_unread(&mut self, field: &str) {
         if self.entry.unread.len() < UNREAD {
-            let field = if holds_token(field) { REDACTED } else { cut(field, 64) };
-            self.entry.unread.push(field.into());
+            self.entry.unread.push(shown(field, 64).into());
         }
     }
 }
@@ -228,12 +233,26 @@ fn known_method(method: &str) -> Cow<'static, str> {
     ["GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH"]
         .into_iter()
         .find(|known| *known == method)
-        .map_or_else(|| Cow::Owned(cut(method, 16).to_owned()), Cow::Borrowed)
+        .map_or_else(|| Cow::Owned(shown(method, 16).to_owned()), Cow::Borrowed)
 }
 
-/// Whether a text holds a token, of callers, of sessions or of kubeconfigs, by how they begin.
+fn shown(text: &str, most: usize) -> &str {
+    if holds_token(text) { REDACTED } else { cut(text, most) }
+}
+
+/// Whether a text holds a token, of callers, nodes, sessions or kubeconfigs, by how they begin,
+/// however it was escaped.
 fn holds_token(text: &str) -> bool {
-    ["psk_", "eyJ", "k0kc_"].iter().any(|start| text.contains(start))
+    let plain = percent_decode_str(text).decode_utf8_lossy();
+    let begins = ["psk_", "nsk_", "eyJ", "k0kc_"].iter().any(|start| plain.contains(start));
+    // A Rancher's are two names, and secret only when both are there.
+    let named = ["token-", "kubeconfig-"];
+    begins
+        || plain.split('/').any(|part| {
+            part.split_once(':').is_some_and(|(name, secret)| {
+                !secret.is_empty() && named.iter().any(|start| name.contains(start))
+            })
+        })
 }
 
 /// A caller may put a token where an id belongs; the journal does not repeat it.
@@ -289,19 +308,23 @@ mod tests {
             "/v1/psk_dev_operator",
             "/v1/eyJhbGciOiJFZERTQSJ9",
             "/v1/k0kc_abc",
+            "/v1/nodes/nsk_dev_node",
+            "/v1/psk%5Fdev",
+            "/v3/kubeconfig-u-abc12:secret",
             &"/é".repeat(999),
         ] {
-            let mut open = journal.open(Timestamp::UNIX_EPOCH, "GET", &text.into());
+            let mut open = journal.open(Timestamp::UNIX_EPOCH, text, &text.into());
             open.note_unread(text);
         }
         let seen = read(&journal);
         let field = |n: usize, name: &str| seen["requests"][n][name].clone();
         assert_eq!((field(0, "path"), field(0, "unread")), ("/v1/x".into(), json!(["/v1/x"])));
-        for n in [1, 2, 3] {
+        for n in 1..=6 {
             assert_eq!(field(n, "path"), REDACTED);
+            assert_eq!(field(n, "method"), REDACTED);
             assert_eq!(field(n, "unread"), json!([REDACTED]));
         }
-        assert_eq!(field(4, "path").as_str().unwrap().len(), PATH);
+        assert_eq!(field(7, "path").as_str().unwrap().len(), PATH);
     }
 
     #[test]

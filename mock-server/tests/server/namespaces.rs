@@ -72,6 +72,39 @@ fn names_are_checked_and_their_number_is_bounded() {
     }
     assert_eq!(client.get("/ns/more/v1/version").verdict(), "503 namespace_limit_reached");
     assert_eq!(client.get("/ns/n7/v1/version").status, 200);
+    assert_eq!(client.send("DELETE", "/ns/n7/__mock/namespace", None).status, 204);
+    assert_eq!(client.get("/ns/more/v1/version").status, 200);
+}
+
+#[test]
+fn a_forgotten_namespace_takes_its_sessions_with_it_and_begins_anew() {
+    let server = at_noon().start().unwrap();
+    let client = Client::of(&server);
+    let one = client.below("/ns/one");
+    let issued = one.issued(&ssh());
+    assert_eq!(one.send("DELETE", "/__mock/namespace", None).status, 204);
+    assert_eq!(one.session(&issued["session_id"]).verdict(), "404 session_not_found");
+    assert_eq!(one.journal()["total"], 1);
+    assert_eq!(client.send("DELETE", "/__mock/namespace", None).status, 204, "the default one");
+    assert_eq!(client.get("/v1/version").status, 200);
+}
+
+/// Steps that some clients would take before they send anything.
+#[test]
+fn dots_alone_name_no_namespace() {
+    let server = at_noon().start().unwrap();
+    let authority = server.http_url().strip_prefix("http://").unwrap();
+    for name in [".", ".."] {
+        let mut stream = std::net::TcpStream::connect(authority).unwrap();
+        let request =
+            format!("GET /ns/{name}/v1/version HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+        std::io::Write::write_all(&mut stream, request.as_bytes()).unwrap();
+        let answer = std::io::read_to_string(stream).unwrap();
+        assert!(
+            answer.starts_with("HTTP/1.1 400") && answer.contains("invalid_namespace"),
+            "{answer}"
+        );
+    }
 }
 
 /// Everything a client can see, from two servers that share a seed and a clock.

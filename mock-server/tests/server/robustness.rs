@@ -199,6 +199,43 @@ fn bytes_that_are_no_http_do_no_harm() {
     }
 }
 
+/// What the http library refuses by itself has the words of every other refusal, over TLS as well.
+#[test]
+fn what_is_no_request_gets_a_problem_document() {
+    let server = at_noon().start().unwrap();
+    let authority = server.http_url().strip_prefix("http://").unwrap();
+    let many: String = (0..200).map(|n| format!("x{n}: y\r\n")).collect();
+    for (request, status, code) in [
+        (b"GET /v1/\xff\xfe HTTP/1.1\r\nhost: x\r\n\r\n".to_vec(), 400, "malformed_request"),
+        (b"GET /a b HTTP/1.1\r\nhost: x\r\n\r\n".to_vec(), 400, "malformed_request"),
+        (b"GET / HTTP/1.1\r\ncontent-length: -5\r\n\r\n".to_vec(), 400, "malformed_request"),
+        (
+            format!("GET /{} HTTP/1.1\r\nhost: x\r\n\r\n", "a".repeat(70_000)).into_bytes(),
+            414,
+            "uri_too_long",
+        ),
+        (
+            format!("GET / HTTP/1.1\r\n{many}\r\n").into_bytes(),
+            431,
+            "request_header_fields_too_large",
+        ),
+    ] {
+        let answer = String::from_utf8_lossy(&spew(authority, &request)).into_owned();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
+        assert!(head.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
+        assert!(head.contains("content-type: application/problem+json"), "{answer}");
+        let problem: serde_json::Value = serde_json::from_str(body).expect(&answer);
+        assert_eq!((&problem["status"], &problem["code"]), (&status.into(), &code.into()));
+    }
+    // On a connection that was used before, the second request is the one that is refused.
+    let twice = b"GET /v1/version HTTP/1.1\r\nhost: x\r\n\r\nGET / HTTP/9.9\r\n\r\n";
+    let answer = String::from_utf8_lossy(&spew(authority, twice)).into_owned();
+    assert!(
+        answer.starts_with("HTTP/1.1 200 ") && answer.contains("malformed_request"),
+        "{answer}"
+    );
+}
+
 /// Bad UTF-8 inside JSON, which a client library would not send.
 #[test]
 fn bad_utf8_is_refused() {

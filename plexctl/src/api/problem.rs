@@ -79,7 +79,7 @@ impl Refusal {
         match self.status {
             404 => Some("check --project-id, --resource-id and --server"),
             409 => Some("the same request is already being answered; try again"),
-            429 => Some("a session limit is reached: end a session, or wait for one to expire"),
+            429 => Some("a session limit is reached: wait until a session expires, or revoke one"),
             500 | 502..=504 => Some("nothing was handed out; it is safe to try again"),
             501 => Some("this installation does not offer mediated sessions"),
             _ => None,

@@ -40,7 +40,8 @@ impl Exchange {
     ) -> Self {
         let installation = namespace.installation();
         let now = installation.clock.now();
-        let trail = namespace.journal.open(now, head.method.as_str(), &head.uri.path().into());
+        let path = head.uri.path().into();
+        let trail = namespace.trail(&installation, now, head.method.as_str(), &path);
         Self { installation, now, base: base.to_owned(), trail, body: Some(body), reach }
     }
 

@@ -111,6 +111,9 @@ impl TargetRequest {
                     return Err(Refusal::invalid_target("at most 32 impersonate_groups"));
                 }
                 let user = name("target.k8s.user", k8s.user)?;
+                for group in &k8s.impersonate_groups {
+                    check_name("each of target.k8s.impersonate_groups", group)?;
+                }
                 Target::K8s { user, impersonate_groups: k8s.impersonate_groups }
             }
             (None, None, Some(Object(tcp))) => {
@@ -134,11 +137,16 @@ impl TargetRequest {
 }
 
 fn name(field: &str, value: String) -> Result<Box<str>, Refusal> {
+    check_name(field, &value)?;
+    Ok(value.into_boxed_str())
+}
+
+fn check_name(field: &str, value: &str) -> Result<(), Refusal> {
     if value.is_empty() || value.len() > LONGEST_NAME || value.chars().any(char::is_control) {
         let detail = format!("{field} is 1 to 255 bytes without control characters");
         return Err(Refusal::invalid_target(detail));
     }
-    Ok(value.into_boxed_str())
+    Ok(())
 }
 
 fn encoded_length(user: &str) -> usize {
