@@ -51,7 +51,7 @@ fn summary(report: &Report) -> String {
     }
     if let Some(proven) = report.proven {
         let text = format!("{} of {} rules", proven.proven, proven.rules);
-        facts.push(("proven able to fail".into(), text));
+        facts.push(("with a broken subject".into(), text));
     }
     for (name, value) in facts {
         let _ = write!(text, "<dt>{}</dt><dd>{}</dd>", escaped(&name), escaped(&value));
