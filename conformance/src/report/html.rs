@@ -122,7 +122,10 @@ fn matrix_table(report: &Report) -> String {
 
 fn rules(report: &Report) -> String {
     let mut text = String::new();
-    for one in &report.rules {
+    // What somebody has to look at stands first.
+    let (wrong, fine): (Vec<_>, Vec<_>) =
+        report.rules.iter().partition(|one| one.verdict.is_wrong());
+    for one in wrong.into_iter().chain(fine) {
         rule(&mut text, one);
     }
     text
@@ -189,6 +192,8 @@ mod tests {
         }
         assert_eq!(page.matches("<details class=\"rule\"").count(), 6);
         assert!(page.contains("&lt;script&gt;alert(1)"));
+        let first = |verdict: &str| page.find(&format!("data-verdict=\"{verdict}\"")).unwrap();
+        assert!(first("fail") < first("pass"), "failures stand first");
         // The only addresses are texts of the report itself.
         assert!(!page.contains("src=") && !page.contains("href=\"http") && !page.contains("url("));
         assert!(page.contains("default-src 'none'"));
