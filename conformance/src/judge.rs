@@ -54,7 +54,7 @@ impl Judge {
         judge
     }
 
-    /// A client with another command line, driven by an adapter: `python3 my_adapter.py`.
+    /// A client with another command line, driven by an adapter: `/usr/bin/python3 my_adapter.py`.
     pub fn adapter(command: &str) -> Result<Self, String> {
         let mut judge = Self::nobody();
         let adapter = Adapter::ask(command, judge.target.settings.timeout).map_err(why)?;

@@ -9,7 +9,7 @@ mod evidence;
 mod fake_ssh;
 mod guest;
 mod http;
-mod issued;
+pub(crate) mod issued;
 pub(crate) mod patience;
 pub(crate) mod process;
 mod processes;
