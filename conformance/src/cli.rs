@@ -142,7 +142,12 @@ pub struct RunArgs {
 #[derive(Debug, Subcommand)]
 pub enum Fixtures {
     /// Write them into a folder, with a list of their digests.
-    Export { dir: PathBuf },
+    Export {
+        dir: PathBuf,
+        /// Write into a folder that holds something already.
+        #[arg(long)]
+        force: bool,
+    },
     /// Compare a folder with its list; end with 1 when a file is not as it was exported.
     Verify { dir: PathBuf },
 }

@@ -34,7 +34,8 @@ impl Ending {
     }
 
     /// What a whole run amounts to. A failure outweighs a fault of the harness: the subject is
-    /// known to be wrong, whatever else could not be seen.
+    /// known to be wrong, whatever else could not be seen. What an entry of the known-failing list
+    /// is about counts as that entry's fault, and is left out of `verdicts`.
     pub fn of<'v>(
         verdicts: impl IntoIterator<Item = &'v Verdict>,
         stale_expectations: usize,

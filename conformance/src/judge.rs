@@ -11,9 +11,8 @@
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::thread;
 
-use crate::bench;
+use crate::bench::{self, Adapter};
 use crate::catalogue;
 use crate::report::text::{self, Detail};
 use crate::report::{About, Report, model};
@@ -28,7 +27,6 @@ pub struct Judge {
     subjects: model::Subjects,
     globs: Vec<String>,
     must_only: bool,
-    jobs: usize,
 }
 
 impl Judge {
@@ -56,13 +54,46 @@ impl Judge {
         judge
     }
 
+    /// A client with another command line, driven by an adapter: `/usr/bin/python3 my_adapter.py`.
+    pub fn adapter(command: &str) -> Result<Self, String> {
+        let mut judge = Self::nobody();
+        let adapter = Adapter::ask(command, judge.target.settings.timeout).map_err(why)?;
+        judge.subjects.adapter = Some(command.to_owned());
+        judge.target.plexctl = Some(adapter.program.clone());
+        judge.target.adapter = Some(adapter);
+        Ok(judge)
+    }
+
+    /// A mock server, by the path of its binary: one is started for each rule.
+    pub fn started_server(path: impl Into<PathBuf>) -> Self {
+        Self::nobody().against(path)
+    }
+
+    /// Adds a mock server that is started for each rule, so that the rules about client and server
+    /// together are judged as well.
+    #[must_use]
+    pub fn against(mut self, path: impl Into<PathBuf>) -> Self {
+        let path = path.into();
+        self.subjects.mock_server = Some(path.display().to_string());
+        self.target.server = Some(ServerTarget::Spawn(path));
+        self
+    }
+
+    /// The CA to trust for a server over https, as a PEM file.
+    #[must_use]
+    pub fn ca_file(mut self, path: impl Into<PathBuf>) -> Self {
+        if let Some(ServerTarget::Running(running)) = &mut self.target.server {
+            running.ca_file = Some(path.into());
+        }
+        self
+    }
+
     fn nobody() -> Self {
         Self {
             target: Target::default(),
             subjects: model::Subjects::default(),
             globs: Vec::new(),
             must_only: false,
-            jobs: thread::available_parallelism().map_or(1, usize::from),
         }
     }
 
@@ -92,7 +123,8 @@ impl Judge {
     /// Judges. `Err` is a fault of the set-up; what is wrong with the subject is in the report.
     pub fn run(mut self) -> Result<Report, String> {
         if let Some(ServerTarget::Running(running)) = &mut self.target.server {
-            running.control = bench::has_control_routes(&running.url, None).map_err(why)?;
+            running.control =
+                bench::has_control_routes(&running.url, running.ca_file.as_deref()).map_err(why)?;
         }
         let all = catalogue::all().map_err(why)?;
         let mut rules =
@@ -101,7 +133,7 @@ impl Judge {
             rules.retain(|rule| rule.level == Level::Must);
         }
         let target = Arc::new(self.target);
-        let judged = runner::run_all(&rules, &target, self.jobs, |_| {});
+        let judged = runner::run_all(&rules, &target, runner::usual_jobs(&target), |_| {});
         let level = if self.must_only { "must" } else { "should" };
         let run = model::Run {
             rules: self.globs,

@@ -10,7 +10,7 @@ use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
 use crate::runner::Judged;
-use crate::verdict::{Outcome, Verdict, broken};
+use crate::verdict::Verdict;
 
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -36,6 +36,10 @@ pub struct Stale {
     pub problem: String,
     /// The lines to delete or to add, each after the word that says which.
     pub mend: String,
+    /// The rules whose failures the entry was about: what they did is the entry's fault, and not
+    /// news about the subject.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rules: Vec<String>,
 }
 
 impl fmt::Display for Stale {
@@ -46,10 +50,10 @@ impl fmt::Display for Stale {
 
 impl KnownFailing {
     /// Reads a list from YAML, of which JSON is a part.
-    pub fn load(path: &Path) -> Outcome<Self> {
-        let text = std::fs::read_to_string(path)
-            .or_else(|error| broken(format!("{}: {error}", path.display())))?;
-        Self::parse(&text).or_else(|why| broken(format!("{}: {why}", path.display())))
+    pub fn load(path: &Path) -> Result<Self, String> {
+        let told = |why: String| format!("--known-failing {}: {why}", path.display());
+        let text = std::fs::read_to_string(path).map_err(|error| told(error.to_string()))?;
+        Self::parse(&text).map_err(told)
     }
 
     fn parse(text: &str) -> Result<Self, String> {
@@ -81,23 +85,28 @@ impl KnownFailing {
 
 impl Expectation {
     fn apply(&self, judged: &mut [Judged], all: &[&str], today: Date) -> Option<Stale> {
-        let stale = |problem: String, add: Vec<String>| {
+        let stale = |problem: String, add: Vec<String>, rules: Vec<String>| {
             let mut lines = vec![format!("delete: {}", self.line())];
             lines.extend(add.into_iter().map(|line| format!("add: {line}")));
-            Some(Stale { rule: self.rule.clone(), problem, mend: lines.join("\n") })
+            Some(Stale { rule: self.rule.clone(), problem, mend: lines.join("\n"), rules })
         };
-        if today > self.expires {
-            return stale(format!("expired on {}", self.expires), Vec::new());
-        }
         let Ok(glob) = globset::Glob::new(&self.rule) else {
-            return stale("not a glob".to_owned(), Vec::new());
+            return stale("not a glob".to_owned(), Vec::new(), Vec::new());
         };
         let glob = glob.compile_matcher();
-        if !all.iter().any(|id| glob.is_match(id)) {
-            return stale("no rule is called so".to_owned(), Vec::new());
+        if today > self.expires {
+            let listed = judged.iter().filter(|one| glob.is_match(&one.id));
+            let rules = listed.map(|one| one.id.clone()).collect();
+            return stale(format!("expired on {}", self.expires), Vec::new(), rules);
         }
-        let (mut problems, mut add) = (Vec::new(), Vec::new());
+        if !all.iter().any(|id| glob.is_match(id)) {
+            return stale("no rule is called so".to_owned(), Vec::new(), Vec::new());
+        }
+        let (mut problems, mut add, mut failed) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut matched, mut taken) = (0, 0);
         for one in judged.iter_mut().filter(|one| glob.is_match(&one.id)) {
+            matched += 1;
+            taken += usize::from(matches!(one.verdict, Verdict::Known { .. }));
             match &one.verdict {
                 Verdict::Fail { failure } if failure.to_string().contains(&self.observation) => {
                     one.verdict = Verdict::Known {
@@ -109,6 +118,7 @@ impl Expectation {
                 }
                 Verdict::Fail { failure } => {
                     problems.push(format!("{} fails otherwise than listed", one.id));
+                    failed.push(one.id.clone());
                     let observation = beginning(&failure.observed);
                     add.push(Self { rule: one.id.clone(), observation, ..self.clone() }.line());
                 }
@@ -119,10 +129,14 @@ impl Expectation {
                 | Verdict::Broken { .. } => {}
             }
         }
+        if matched > 0 && matched == taken {
+            let why = "matches nothing that an earlier entry has not listed".to_owned();
+            return stale(why, Vec::new(), Vec::new());
+        }
         if problems.is_empty() {
             return None;
         }
-        stale(problems.join(", "), add)
+        stale(problems.join(", "), add, failed)
     }
 
     /// The entry as a line of the list.
@@ -226,6 +240,16 @@ mod tests {
         let mut late = [judged("ssh.exit.77", failing("exit code 4"))];
         assert_eq!(apply(&mut late, "2030-02-01T00:00:00Z").len(), 1);
         assert_eq!(late[0].verdict.word(), "fail");
+    }
+
+    #[test]
+    fn an_entry_for_what_is_listed_already_matches_nothing() {
+        let twice = KnownFailing::parse(&LIST.repeat(2)).unwrap();
+        let mut all = [judged("ssh.exit.77", failing("exit code 4"))];
+        let stale = twice.apply(&mut all, &ALL, "2029-01-01T00:00:00Z".parse().unwrap());
+        assert_eq!(all[0].verdict.word(), "known");
+        assert_eq!(stale.len(), 1, "{stale:?}");
+        assert!(stale[0].problem.contains("earlier entry"), "{stale:?}");
     }
 
     #[test]

@@ -37,6 +37,7 @@ fn main() -> ExitCode {
     }
     match ended {
         Ok(ending) => ending.into(),
+        Err(Trouble::Closed) => Ending::Conforms.into(),
         Err(Trouble::Usage(why)) => {
             eprintln!("conformance: {why}");
             Ending::Usage.into()

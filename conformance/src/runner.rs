@@ -54,6 +54,7 @@ pub fn run(rule: &Rule, target: &Arc<Target>) -> Judged {
         Verdict::Pass | Verdict::Skip { .. } if !target.settings.trace => Vec::new(),
         _ => bench.evidence().lines(),
     };
+    target.remember(bench.evidence().secrets());
     if target.settings.keep && verdict.is_wrong() {
         bench.keep();
     }
@@ -108,6 +109,15 @@ fn crashed(rule: &Rule, target: &Target, verdict: Verdict) -> Verdict {
         }
     }
     verdict
+}
+
+/// Four rules for each core: most of them wait for something. Somebody else's server is asked one
+/// thing after the other, so that no rule takes the room that another needs.
+pub fn usual_jobs(target: &Target) -> usize {
+    match &target.server {
+        Some(ServerTarget::Running(running)) if !running.control => 1,
+        _ => 4 * thread::available_parallelism().map_or(1, usize::from),
+    }
 }
 
 /// Judges many rules on `jobs` threads and hands each verdict over as it falls.

@@ -52,6 +52,25 @@ pub fn shuffle(rules: &mut [&Rule], seed: u64) {
     rules.sort_by_key(|rule| hash(seed, &rule.id));
 }
 
+/// Rules that wait for something to be over go first: one that begins last is waited for by all.
+pub fn longest_first(rules: &mut [&Rule]) {
+    const WAITING: [&str; 12] = [
+        "slow_drip",
+        "stall",
+        "silent",
+        "late_answer",
+        "slow_refusal",
+        "endless",
+        "timeout",
+        "wait",
+        "parallel",
+        "listeners.",
+        "budget",
+        "kubectl",
+    ];
+    rules.sort_by_key(|rule| !WAITING.iter().any(|word| rule.id.contains(word)));
+}
+
 /// FNV-1a, finished so that the low bits depend on every byte.
 fn hash(seed: u64, text: &str) -> u64 {
     let mut hash = 0xcbf2_9ce4_8422_2325 ^ seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);

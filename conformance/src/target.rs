@@ -1,10 +1,11 @@
 //! Whom we judge: a plexctl on some path, a control plane we start or one that already runs.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-use crate::bench::Adapter;
+use crate::bench::{Adapter, Patience};
 
 /// Everything the runner needs to know about the subjects. One target serves all threads.
 #[derive(Default)]
@@ -20,6 +21,10 @@ pub struct Target {
     pub(crate) client_gone: OnceLock<String>,
     /// Set once a rule failed and `fail_fast` is on.
     pub(crate) stopped: OnceLock<String>,
+    /// What is known of the limits of a server that is not ours.
+    pub(crate) patience: Arc<Patience>,
+    /// Every token that was issued, for the last look at the report.
+    pub(crate) tokens: Mutex<BTreeSet<String>>,
     /// What `keep` left standing; it falls with the target.
     pub(crate) standing: Mutex<Vec<Box<dyn Send>>>,
     /// What plexctl's commands say to `--help`, asked once.
@@ -29,6 +34,17 @@ pub struct Target {
 impl Target {
     pub(crate) fn keep(&self, things: Vec<Box<dyn Send>>) {
         self.standing.lock().unwrap_or_else(PoisonError::into_inner).extend(things);
+    }
+
+    pub(crate) fn remember(&self, secrets: Vec<String>) {
+        // Words are found everywhere; a rule may well have one for a token.
+        let long = secrets.into_iter().filter(|secret| secret.len() >= 16);
+        self.tokens.lock().unwrap_or_else(PoisonError::into_inner).extend(long);
+    }
+
+    /// The tokens that were issued so far.
+    pub fn tokens(&self) -> Vec<String> {
+        self.tokens.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
     }
 
     /// How many servers still run for somebody to look at.

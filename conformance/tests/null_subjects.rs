@@ -59,6 +59,16 @@ fn an_echo() {
     assert_eq!(client(&script(dir.path(), "echo \"$@\"; echo \"$@\" >&2")), [""; 0]);
 }
 
+/// Whatever code a rule waits for, and with something to say on the right stream.
+#[test]
+fn a_constant_failure_with_a_word() {
+    for code in [1, 2, 3, 4, 77] {
+        let dir = tempfile::tempdir().unwrap();
+        let constant = script(dir.path(), &format!("echo error >&2; exit {code}"));
+        assert_eq!(client(&constant), [""; 0], "always {code}");
+    }
+}
+
 /// A server that says 201 to everything.
 #[test]
 fn a_server_that_always_agrees() {

@@ -3,13 +3,14 @@
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::evidence::shown;
-use super::process;
+use super::evidence::{Evidence, shown};
+use super::ran::Exit;
+use super::sandbox::Sandbox;
+use super::subject::Run;
 use crate::runner::find_program;
 use crate::verdict::{Outcome, broken};
 
@@ -54,14 +55,18 @@ impl Adapter {
         };
         let program = std::path::absolute(program)?;
         let args: Vec<OsString> = words.map(absolute_if_file).collect();
-        let mut asked = Command::new(&program);
-        asked.args(&args).arg(DESCRIBE).env_clear().env(VARIABLE, VERSION);
-        asked.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let child = process::spawn(&mut asked)?;
-        let ended = process::wait_with_deadline(child, Instant::now() + timeout)?;
-        let said = shown(&ended.stderr);
-        if !ended.status.is_some_and(|status| status.success()) {
-            return broken(format!("{command} {DESCRIBE} did not end with 0: {said}"));
+        // As every rule runs it: one that cannot start there is told of now, and not by each rule.
+        let sandbox = Sandbox::new(false)?;
+        let run = Run::new(&sandbox, Evidence::default(), &program, timeout);
+        let run = run.args(&args).arg(DESCRIBE).env(VARIABLE, VERSION);
+        let ended = run.go()?;
+        if ended.exit != Exit::Code(0) {
+            let said = shown(&ended.stderr);
+            return broken(format!(
+                "{command} {DESCRIBE} ended with {} where 0 is due, in the sandbox of the rules, \
+                 whose PATH holds no interpreter: {said}",
+                ended.exit
+            ));
         }
         let description: Description = serde_json::from_slice(&ended.stdout)
             .or_else(|error| broken(format!("{command} {DESCRIBE}: {error}")))?;
@@ -103,7 +108,7 @@ mod tests {
 
     fn adapter(dir: &Path, script: &str) -> Outcome<Adapter> {
         let path = dir.join("adapter");
-        process::write_executable(&path, &format!("#!/bin/sh\n{script}\n")).unwrap();
+        crate::bench::process::write_executable(&path, &format!("#!/bin/sh\n{script}\n")).unwrap();
         Adapter::ask(&format!("/bin/sh {}", path.display()), Duration::from_secs(10))
     }
 

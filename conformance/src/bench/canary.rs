@@ -16,6 +16,9 @@ pub struct Canary {
     forms: Vec<(&'static str, Vec<u8>)>,
 }
 
+/// A secret that is shorter is not looked for in order to hide it.
+const SHORTEST: usize = 8;
+
 impl Canary {
     pub fn new(label: impl Into<String>, secret: &str) -> Self {
         let mut forms = vec![("raw", secret.as_bytes().to_vec())];
@@ -57,6 +60,15 @@ impl Canary {
         Self { label: label.into(), forms }
     }
 
+    pub(crate) fn spellings(&self) -> impl Iterator<Item = &[u8]> {
+        self.forms.iter().map(|(_, form)| form.as_slice())
+    }
+
+    /// The secret as it is.
+    pub(crate) fn raw(&self) -> Option<&str> {
+        std::str::from_utf8(&self.forms.first()?.1).ok()
+    }
+
     /// The name of the spelling that occurs in `bytes`.
     pub fn find(&self, bytes: &[u8]) -> Option<&'static str> {
         self.forms.iter().find(|(_, form)| contains(bytes, form)).map(|(name, _)| *name)
@@ -85,8 +97,12 @@ impl Canary {
         Ok(())
     }
 
-    /// The text with every raw occurrence blotted out.
+    /// The text with every occurrence blotted out. A word of a few letters is no secret, and to blot
+    /// it out would leave nothing to read.
     pub(crate) fn redact(&self, text: &str) -> String {
+        if self.raw().is_some_and(|secret| secret.len() < SHORTEST) {
+            return text.to_owned();
+        }
         let mut text = text.to_owned();
         for (_, form) in &self.forms {
             if let Ok(form) = std::str::from_utf8(form)
@@ -134,5 +150,12 @@ mod tests {
         assert_eq!(canary.find(b"psk%5Fdev%5Foperator%2Bx%2Fy"), Some("percent-encoded"));
         assert_eq!(canary.find(b"70736b5f6465765f6f70657261746f722b782f79"), Some("hex"));
         assert_eq!(canary.find(b"psk_dev_outsider"), None);
+    }
+
+    #[test]
+    fn a_token_of_one_letter_leaves_the_text_alone() {
+        let text = "expected exit code 1";
+        assert_eq!(Canary::new("the token", "e").redact(text), text);
+        assert_eq!(Canary::new("the token", "expected").redact(text), "[the token] exit code 1");
     }
 }

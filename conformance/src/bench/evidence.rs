@@ -2,8 +2,10 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use serde_json::Value;
+
 use super::canary::Canary;
-use super::redaction::redacted;
+use super::redaction::{redacted, tokens_in};
 
 /// A shared log of runs and requests. Secrets told to it never come out again.
 #[derive(Clone, Default)]
@@ -35,8 +37,21 @@ impl Evidence {
         self.lock().notes.push(text);
     }
 
+    /// Tokens that an answer hands out are not shown, whoever it is from.
+    pub(crate) fn hide_tokens_of(&self, answer: &Value) {
+        for token in tokens_in(answer) {
+            self.hide(Canary::new("session token", &token));
+        }
+    }
+
     pub(crate) fn hide(&self, secret: Canary) {
         self.lock().secrets.push(secret);
+    }
+
+    /// Every secret that was told, as it is.
+    pub(crate) fn secrets(&self) -> Vec<String> {
+        let log = self.lock();
+        log.secrets.iter().filter_map(|one| one.raw().map(str::to_owned)).collect()
     }
 
     /// From here on, what would be torn down stays until [`Evidence::standing`] is taken.

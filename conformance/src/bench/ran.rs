@@ -130,6 +130,20 @@ impl Ran {
         }
     }
 
+    /// What stands on stdout between spaces, quotes and the marks of JSON and YAML.
+    pub fn stdout_words(&self) -> Vec<String> {
+        let text = self.stdout_text();
+        let between =
+            |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | ',' | '{' | '}' | '=');
+        text.split(between).filter(|word| !word.is_empty()).map(str::to_owned).collect()
+    }
+
+    /// The word stands on stdout, whatever is written around it.
+    pub fn expect_stdout_word(&self, word: &str) -> Outcome {
+        let has = self.stdout_words().iter().any(|one| one == word);
+        expect(has, "stdout", format!("{word} in it"), self.stdout_text())
+    }
+
     /// The secret is on neither stream.
     pub fn expect_silent_about(&self, canary: &Canary) -> Outcome {
         canary.absent_from("stdout", &self.stdout)?;

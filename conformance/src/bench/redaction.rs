@@ -94,6 +94,29 @@ fn members_blotted(text: &str) -> String {
     out
 }
 
+/// The values of members called `token`, in JSON and in the YAML that a text of it may hold.
+pub(crate) fn tokens_in(document: &Value) -> Vec<String> {
+    match document {
+        Value::Object(members) => {
+            let of = |(name, value): (&String, &Value)| match value {
+                Value::String(token) if name == "token" => vec![token.clone()],
+                value => tokens_in(value),
+            };
+            members.iter().flat_map(of).collect()
+        }
+        Value::Array(items) => items.iter().flat_map(tokens_in).collect(),
+        Value::String(text) => text.lines().filter_map(token_of_line).collect(),
+        Value::Null | Value::Bool(_) | Value::Number(_) => Vec::new(),
+    }
+}
+
+/// `token: value`, perhaps as an item of a list and in quotes.
+fn token_of_line(line: &str) -> Option<String> {
+    let value = line.trim_start_matches([' ', '-']).strip_prefix("token:")?;
+    let value = value.trim().trim_matches(['"', '\'']);
+    (!value.is_empty() && !value.contains(' ')).then(|| value.to_owned())
+}
+
 /// What stands between a member's name and its value, the value, and what follows it. The value is
 /// empty where no member is.
 fn value_after(text: &str) -> (&str, &str, &str) {
@@ -140,6 +163,16 @@ mod tests {
         }
         let cut = redacted(&token[..60]);
         assert!(cut.starts_with("[token") && !shows_token(&cut), "{cut}");
+    }
+
+    #[test]
+    fn tokens_are_found_in_members_and_in_documents_within_texts() {
+        let kubeconfig = "users:\n- name: a\n  user:\n    token: \"kubeconfig-u-1:secret\"\n";
+        let answer = serde_json::json!({"token": "first", "status": {"value": kubeconfig},
+            "items": [{"token": "third", "kind": "token: of a sort"}]});
+        let mut found = tokens_in(&answer);
+        found.sort();
+        assert_eq!(found, ["first", "kubeconfig-u-1:secret", "third"]);
     }
 
     #[test]

@@ -8,7 +8,6 @@ use std::thread::{self, JoinHandle};
 
 use super::Address;
 use super::call::{Endpoint, Exchange};
-use super::canary::Canary;
 use super::contract;
 use super::evidence::{Evidence, shown};
 use super::http::Wire;
@@ -137,9 +136,7 @@ fn relay(socket: TcpStream, shared: &Shared) {
             Err(error) => return shared.fault(format!("behind the tap: {error}")),
         };
         response.headers.remove("connection");
-        if let Some(token) = response.json()["token"].as_str() {
-            shared.evidence.hide(Canary::new("session token", token));
-        }
+        shared.evidence.hide_tokens_of(&response.json());
         shared.evidence.note(format!(
             "the tap saw: {} {} {}\n  answered: {} {}",
             request.method,

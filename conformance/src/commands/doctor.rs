@@ -6,13 +6,29 @@ use std::io::Write;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use super::Trouble;
 use super::run::subjects;
+use crate::bench::{Adapter, process, room};
 use crate::cli::Subjects;
 use crate::exit::Ending;
-use crate::runner::find_program;
+use crate::runner::{find_program, find_python};
 use crate::target::ServerTarget;
+
+/// Programs that some rules drive, and what is not judged without each.
+const PROGRAMS: [(&str, &str); 7] = [
+    ("ssh", "what OpenSSH sees of ssh listeners, and plexctl with a real client"),
+    ("dbclient", "what Dropbear sees of ssh listeners"),
+    ("kubectl", "what kubectl sees of kubeconfigs and of the clusters behind them"),
+    ("psql", "what psql sees of a forward to a database"),
+    ("curl", "what curl sees of tcp listeners and tunnels"),
+    ("strace", "what a process does that leaves no other trace"),
+    ("python3", "rules that drive Python modules, and adapters written in it"),
+];
+
+/// A subject that has not answered by then hangs.
+const ANSWER_LIMIT: Duration = Duration::from_secs(10);
 
 /// One thing looked at.
 struct Finding {
@@ -38,15 +54,26 @@ pub(super) fn doctor(asked: &Subjects, out: &mut dyn Write) -> Result<Ending, Tr
         found: if root { Err("root ignores file modes".to_owned()) } else { Ok("yes".to_owned()) },
         vital: false,
     });
-    for program in ["ssh", "kubectl", "strace"] {
-        findings.push(Finding {
-            what: program.to_owned(),
+    findings.push(Finding { what: "HOME".to_owned(), found: home_is_writable(), vital: false });
+    findings.extend(PROGRAMS.iter().map(|(program, lost)| {
+        Finding {
+            what: (*program).to_owned(),
             found: find_program(program)
                 .map(|path| path.display().to_string())
-                .ok_or_else(|| "not on PATH; the rules that use it are skipped".to_owned()),
+                .ok_or_else(|| format!("not on PATH; skipped without it: {lost}")),
             vital: false,
-        });
-    }
+        }
+    }));
+    findings.push(Finding {
+        what: "paramiko".to_owned(),
+        found: find_python("paramiko").map(|python| format!("in {}", python.display())).ok_or_else(
+            || {
+                "no python3 has it; skipped without it: what paramiko sees of ssh listeners"
+                    .to_owned()
+            },
+        ),
+        vital: false,
+    });
     let mut ending = Ending::Conforms;
     for finding in findings {
         let (word, text) = match (&finding.found, finding.vital) {
@@ -72,11 +99,13 @@ fn judged(asked: &Subjects) -> Vec<Finding> {
         }
     };
     let mut findings = Vec::new();
-    if let Some(path) = &plexctl {
-        findings.push(finding("plexctl", starts(path)));
+    match (&asked.adapter, &plexctl) {
+        (Some(command), _) => findings.push(finding("the adapter", describes(command))),
+        (None, Some(path)) => findings.push(finding("plexctl", helps(path))),
+        (None, None) => {}
     }
     match &server {
-        Some(ServerTarget::Spawn(path)) => findings.push(finding("mock-server", starts(path))),
+        Some(ServerTarget::Spawn(path)) => findings.push(finding("mock-server", helps(path))),
         Some(ServerTarget::Running(running)) => {
             let kind = if running.control { "with" } else { "without" };
             let text = format!("{} answers, {kind} control routes", running.url);
@@ -91,38 +120,74 @@ fn judged(asked: &Subjects) -> Vec<Finding> {
     findings
 }
 
-fn starts(path: &Path) -> Result<String, String> {
-    let output = Command::new(path)
-        .arg("--version")
-        .stdin(Stdio::null())
-        .output()
-        .map_err(|error| format!("{}: {error}", path.display()))?;
-    let said = String::from_utf8_lossy(&output.stdout);
-    let said: String = said.lines().next().unwrap_or_default().chars().take(60).collect();
-    if output.status.success() {
-        Ok(format!("{} ({said})", path.display()))
-    } else {
-        Err(format!("{} --version ended with {}", path.display(), output.status))
+fn describes(command: &str) -> Result<String, String> {
+    let adapter =
+        Adapter::ask(command, ANSWER_LIMIT).map_err(|why| Trouble::from(why).to_string())?;
+    let told = &adapter.description;
+    let lacking = match told.unsupported.as_slice() {
+        [] => String::new(),
+        words => format!(", without {}", words.join(" ")),
+    };
+    Ok(format!("{} for {} {}{lacking}", adapter.program.display(), told.name, told.version))
+}
+
+/// The program starts and says how it is used; a version is nothing that a page promises.
+fn helps(path: &Path) -> Result<String, String> {
+    let mut command = Command::new(path);
+    command.arg("--help").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let told = |error: std::io::Error| format!("{}: {error}", path.display());
+    let child = process::spawn(&mut command).map_err(told)?;
+    let ended = process::wait_with_deadline(child, Instant::now() + ANSWER_LIMIT).map_err(told)?;
+    let shown = path.display();
+    match ended.status {
+        None => Err(format!("{shown} --help has not ended after {ANSWER_LIMIT:?}")),
+        Some(status) if !status.success() => Err(format!("{shown} --help ended with {status}")),
+        Some(_) if ended.stdout.trim_ascii().is_empty() => {
+            Err(format!("{shown} --help says nothing on stdout"))
+        }
+        Some(_) => Ok(shown.to_string()),
     }
 }
 
-/// A fresh directory under TMPDIR takes files and keeps their modes.
+/// The rules give every run a home of its own; this one is for what a person starts by hand, and
+/// for `--keep`.
+fn home_is_writable() -> Result<String, String> {
+    let Some(home) = std::env::var_os("HOME").filter(|home| !home.is_empty()) else {
+        return Err("not set; the rules make homes of their own".to_owned());
+    };
+    let home = Path::new(&home);
+    match tempfile::tempfile_in(home) {
+        Ok(_) => Ok(format!("{} can be written", home.display())),
+        Err(error) => {
+            Err(format!("{}: {error}; the rules make homes of their own", home.display()))
+        }
+    }
+}
+
+/// A fresh directory where sandboxes are made takes files, keeps their modes, and lets programs run.
 fn sandbox_is_private() -> Result<String, String> {
     let told = |error: std::io::Error| error.to_string();
-    let dir = tempfile::tempdir().map_err(told)?;
+    let dir = room::directory("plexctl-bench-").map_err(told)?;
     let file = dir.path().join("probe");
     OpenOptions::new().write(true).create_new(true).mode(0o600).open(&file).map_err(told)?;
     let mode = fs::metadata(&file).map_err(told)?.permissions().mode() & 0o777;
     if mode != 0o600 {
         return Err(format!("a file made with 0600 has {mode:04o} below {}", dir.path().display()));
     }
-    Ok(dir.path().parent().unwrap_or(dir.path()).display().to_string())
+    let script = dir.path().join("script");
+    process::write_executable(&script, "#!/bin/sh\nexit 0\n").map_err(told)?;
+    let place = dir.path().parent().unwrap_or(dir.path()).display();
+    match Command::new(&script).status() {
+        Ok(status) if status.success() => Ok(place.to_string()),
+        Ok(status) => Err(format!("a script below {place} ended with {status}")),
+        Err(error) => Err(format!("a script below {place} cannot be run: {error}; set TMPDIR")),
+    }
 }
 
 /// A process started under umask 077 makes files with no bits for others.
 fn umask_counts() -> Result<String, String> {
     let told = |error: std::io::Error| error.to_string();
-    let dir = tempfile::tempdir().map_err(told)?;
+    let dir = room::directory("plexctl-bench-").map_err(told)?;
     let status = Command::new("/bin/sh")
         .args(["-c", "umask 077 && : > probe"])
         .current_dir(dir.path())

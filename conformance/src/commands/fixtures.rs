@@ -25,9 +25,14 @@ struct Manifest {
     files: BTreeMap<String, String>,
 }
 
-pub(super) fn export(dir: &Path, out: &mut dyn Write) -> Result<Ending, Trouble> {
+pub(super) fn export(dir: &Path, force: bool, out: &mut dyn Write) -> Result<Ending, Trouble> {
     let manifest = compiled_in()?;
     let trouble = |error: std::io::Error| Trouble::Harness(format!("{}: {error}", dir.display()));
+    let full = fs::read_dir(dir).is_ok_and(|mut items| items.next().is_some());
+    if full && !force {
+        let why = format!("{} is not empty; --force writes into it all the same", dir.display());
+        return Err(Trouble::Usage(why));
+    }
     for path in manifest.files.keys() {
         let file = dir.join(path);
         if let Some(parent) = file.parent() {
@@ -61,6 +66,12 @@ pub(super) fn verify(dir: &Path, out: &mut dyn Write) -> Result<Ending, Trouble>
         wrong += 1;
         writeln!(out, "{name} {found}")?;
     }
+    for name in present(dir, dir).map_err(|error| trouble(error.to_string()))? {
+        if name != MANIFEST && !listed.files.contains_key(&name) {
+            wrong += 1;
+            writeln!(out, "{name} is not of the fixtures")?;
+        }
+    }
     let ours = compiled_in()?;
     if ours.files != listed.files {
         let (theirs, here) = (&listed.version, &ours.version);
@@ -69,6 +80,22 @@ pub(super) fn verify(dir: &Path, out: &mut dyn Write) -> Result<Ending, Trouble>
     }
     writeln!(out, "{} files listed, {wrong} wrong", listed.files.len())?;
     Ok(if wrong == 0 { Ending::Conforms } else { Ending::DoesNotConform })
+}
+
+/// Every file below `dir`, by its path from `root`.
+fn present(root: &Path, dir: &Path) -> std::io::Result<Vec<String>> {
+    let mut names = Vec::new();
+    for item in fs::read_dir(dir)? {
+        let path = item?.path();
+        if path.is_dir() && !path.is_symlink() {
+            names.extend(present(root, &path)?);
+        } else {
+            let name = path.strip_prefix(root).unwrap_or(&path);
+            names.push(name.to_string_lossy().replace('\\', "/"));
+        }
+    }
+    names.sort();
+    Ok(names)
 }
 
 fn compiled_in() -> Result<Manifest, Trouble> {

@@ -31,7 +31,7 @@ pub fn dispatch(
         Command::Docs { check, dir } => docs::docs(&dir, check, out),
         Command::Selfcheck(args) => selfcheck::selfcheck(&args, out),
         Command::Doctor(subjects) => doctor::doctor(&subjects, out),
-        Command::Fixtures(Fixtures::Export { dir }) => fixtures::export(&dir, out),
+        Command::Fixtures(Fixtures::Export { dir, force }) => fixtures::export(&dir, force, out),
         Command::Fixtures(Fixtures::Verify { dir }) => fixtures::verify(&dir, out),
         Command::Report { file, reports } => report::again(&file, &reports, out),
         Command::Merge { shards, reports } => report::merge(&shards, &reports, out),
@@ -44,12 +44,15 @@ pub fn dispatch(
 pub enum Trouble {
     Usage(String),
     Harness(String),
+    /// Whoever read our output has gone.
+    Closed,
 }
 
 impl fmt::Display for Trouble {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Usage(why) | Self::Harness(why) => f.write_str(why),
+            Self::Closed => f.write_str("nobody reads what is written"),
         }
     }
 }
@@ -65,7 +68,10 @@ impl From<Reason> for Trouble {
 
 impl From<std::io::Error> for Trouble {
     fn from(error: std::io::Error) -> Self {
-        Self::Harness(error.to_string())
+        match error.kind() {
+            std::io::ErrorKind::BrokenPipe => Self::Closed,
+            _ => Self::Harness(error.to_string()),
+        }
     }
 }
 

@@ -54,6 +54,20 @@ pub(super) fn detail(asked: &Reports) -> Detail {
     }
 }
 
+/// Looks whether every file that was asked for can be written, before anything is judged. Nothing is
+/// changed by looking.
+pub(super) fn expect_writable(asked: &Reports) -> Result<(), Trouble> {
+    for (_, path) in &asked.files {
+        let place = path.parent().filter(|place| !place.as_os_str().is_empty());
+        let looked = match path.exists() {
+            true => OpenOptions::new().append(true).open(path).map(drop),
+            false => tempfile::tempfile_in(place.unwrap_or(Path::new("."))).map(drop),
+        };
+        looked.map_err(|error| Trouble::Usage(format!("--report {}: {error}", path.display())))?;
+    }
+    Ok(())
+}
+
 /// Renders everything first: when a token is about to be shown in one form, no form is handed out.
 pub(super) fn hand_out(
     report: &Report,
@@ -77,11 +91,11 @@ pub(super) fn hand_out(
     } else {
         None
     };
-    out.write_all(shown.as_bytes())?;
     for (path, text) in files {
         fs::write(path, text)
             .map_err(|error| Trouble::Harness(format!("{}: {error}", path.display())))?;
     }
+    out.write_all(shown.as_bytes())?;
     if let Some((annotations, summary)) = github {
         out.write_all(annotations.as_bytes())?;
         if let Some(path) = std::env::var_os("GITHUB_STEP_SUMMARY").filter(|path| !path.is_empty())

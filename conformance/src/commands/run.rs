@@ -5,7 +5,6 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::thread;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -45,12 +44,15 @@ pub(super) fn run(
         shard::shuffle(&mut rules, seed);
     }
     let known = match &args.known_failing {
-        Some(path) => KnownFailing::load(path)?,
+        Some(path) => KnownFailing::load(path).map_err(Trouble::Usage)?,
         None => KnownFailing::default(),
     };
+    report::expect_writable(&args.reports)?;
     let now = Timestamp::now();
-    let cores = thread::available_parallelism().map_or(1, usize::from);
-    let jobs = args.jobs.map_or(cores, usize::from);
+    let jobs = args.jobs.map_or_else(|| runner::usual_jobs(&target), usize::from);
+    if args.shuffle.is_none() {
+        shard::longest_first(&mut rules);
+    }
     let mut progress = Progress::new(terminal, rules.len());
     let mut judged = runner::run_all(&rules, &target, jobs, |one| progress.step(one));
     progress.end();
@@ -68,7 +70,13 @@ pub(super) fn run(
         Some(ServerTarget::Running(running)) => Some(running.token.as_str()),
         _ => None,
     };
-    report::hand_out(&report, &args.reports, detail, &Vault::new(secret), out)?;
+    let tokens = target.tokens();
+    let vault = Vault::new(secret).with_tokens(tokens.iter().map(String::as_str));
+    match report::hand_out(&report, &args.reports, detail, &vault, out) {
+        // Whoever reads has read enough; how the run ended is told by its exit code.
+        Ok(()) | Err(Trouble::Closed) => {}
+        Err(trouble) => return Err(trouble),
+    }
     if target.standing() > 0 {
         hold(&target, out)?;
     }

@@ -48,7 +48,18 @@ pub fn diff(before: &Report, after: &Report) -> Changes {
             _ => changes.other.push(line),
         }
     }
-    changes.gone = old.keys().filter(|id| !new.contains_key(*id)).cloned().collect();
+    // Another choice of rules explains why one is not there; nothing else does.
+    let chosen = |report: &Report| {
+        let run = &report.run;
+        (run.rules.clone(), run.level.clone(), run.shard.clone(), report.tool.version.clone())
+    };
+    let same_choice = chosen(before) == chosen(after);
+    for (id, then) in old.iter().filter(|(id, _)| !new.contains_key(*id)) {
+        changes.gone.push(id.clone());
+        if same_choice {
+            changes.worse.push(format!("{id}: {} -> not there", then.verdict.word()));
+        }
+    }
     changes
 }
 
@@ -128,13 +139,17 @@ mod tests {
             "changed g.skipped: fail -> skip: needs ssh\n",
             "new     h.new (fail)\n",
             "gone    f.gone\n",
+            "worse   f.gone: pass -> not there\n",
         ] {
             assert!(text.contains(line), "{line} in {text}");
         }
         assert!(
-            text.ends_with("3 worse, 1 better, 1 differs, 1 changed, 1 new, 1 gone\n"),
+            text.ends_with("4 worse, 1 better, 1 differs, 1 changed, 1 new, 1 gone\n"),
             "{text}"
         );
         assert_eq!(diff(&before, &before), Changes::default());
+        let mut fewer = after;
+        fewer.run.rules = vec!["a.*".into()];
+        assert!(!diff(&before, &fewer).text().contains("f.gone: pass"), "it was not asked for");
     }
 }

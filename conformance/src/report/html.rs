@@ -51,7 +51,7 @@ fn summary(report: &Report) -> String {
     }
     if let Some(proven) = report.proven {
         let text = format!("{} of {} rules", proven.proven, proven.rules);
-        facts.push(("proven able to fail".into(), text));
+        facts.push(("with a broken subject".into(), text));
     }
     for (name, value) in facts {
         let _ = write!(text, "<dt>{}</dt><dd>{}</dd>", escaped(&name), escaped(&value));
@@ -122,7 +122,10 @@ fn matrix_table(report: &Report) -> String {
 
 fn rules(report: &Report) -> String {
     let mut text = String::new();
-    for one in &report.rules {
+    // What somebody has to look at stands first.
+    let (wrong, fine): (Vec<_>, Vec<_>) =
+        report.rules.iter().partition(|one| one.verdict.is_wrong());
+    for one in wrong.into_iter().chain(fine) {
         rule(&mut text, one);
     }
     text
@@ -189,6 +192,8 @@ mod tests {
         }
         assert_eq!(page.matches("<details class=\"rule\"").count(), 6);
         assert!(page.contains("&lt;script&gt;alert(1)"));
+        let first = |verdict: &str| page.find(&format!("data-verdict=\"{verdict}\"")).unwrap();
+        assert!(first("fail") < first("pass"), "failures stand first");
         // The only addresses are texts of the report itself.
         assert!(!page.contains("src=") && !page.contains("href=\"http") && !page.contains("url("));
         assert!(page.contains("default-src 'none'"));

@@ -30,7 +30,10 @@ pub fn report(report: &Report) -> String {
     }
     if let Some(proven) = report.proven {
         let (some, all) = (proven.proven, proven.rules);
-        let _ = writeln!(text, "\n{some} of {all} rules proven able to fail.");
+        let _ = writeln!(
+            text,
+            "\n{some} of {all} rules have a broken subject; `selfcheck` plays them."
+        );
     }
     failures(&mut text, report);
     if !report.stale_expectations.is_empty() {

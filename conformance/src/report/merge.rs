@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use super::model::Proven;
 use super::{Judgement, Report};
+use crate::known::Stale;
 use crate::shard::Shard;
 
 /// The report that one run over all shards would have given. Refuses what does not belong together,
@@ -14,13 +16,17 @@ pub fn merge(reports: Vec<Report>) -> Result<Report, String> {
     complete(&reports)?;
     let mut run = first.run.clone();
     run.shard = None;
-    let mut stale = Vec::new();
+    let proven: Vec<Option<Proven>> = reports.iter().map(|report| report.proven).collect();
+    let mut stale: Vec<Stale> = Vec::new();
     let mut rules: BTreeMap<String, Judgement> = BTreeMap::new();
     for report in reports {
         alike(&first, &report)?;
         for one in report.stale_expectations {
-            if !stale.contains(&one) {
-                stale.push(one);
+            let same = |other: &&mut Stale| other.rule == one.rule && other.problem == one.problem;
+            match stale.iter_mut().find(same) {
+                // An expired entry is told by every shard, each for rules of its own.
+                Some(other) => other.rules.extend(one.rules),
+                None => stale.push(one),
             }
         }
         for one in report.rules {
@@ -30,8 +36,12 @@ pub fn merge(reports: Vec<Report>) -> Result<Report, String> {
         }
     }
     let rules = rules.into_values().collect();
+    let proven = proven.into_iter().flatten().reduce(|sum, one| Proven {
+        rules: sum.rules + one.rules,
+        proven: sum.proven + one.proven,
+    });
     let mut merged = Report::of(first.tool, first.contract, first.subjects, run, stale, rules);
-    merged.proven = first.proven;
+    merged.proven = proven;
     Ok(merged)
 }
 
@@ -65,6 +75,8 @@ fn alike(first: &Report, other: &Report) -> Result<(), String> {
         "the harness's version"
     } else if first.contract != other.contract {
         "the contract"
+    } else if first.subjects != other.subjects {
+        "the subject"
     } else if first.run.seed != other.run.seed {
         "the seed"
     } else if first.run.level != other.run.level || first.run.rules != other.run.rules {
@@ -109,6 +121,9 @@ mod tests {
         assert!(refused(vec![sample::report()]).contains("whole already"));
         let mut other = two;
         other.run.seed = 9;
-        assert!(refused(vec![one, other]).contains("the seed differs"));
+        assert!(refused(vec![one.clone(), other]).contains("the seed differs"));
+        let mut other = shard("2/2", &["b.b"]);
+        other.subjects.plexctl = Some("/another/plexctl".into());
+        assert!(refused(vec![one, other]).contains("the subject differs"));
     }
 }

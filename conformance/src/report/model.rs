@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use globset::{Glob, GlobSetBuilder};
 use serde::{Deserialize, Serialize};
 
 use super::Counts;
@@ -11,6 +12,7 @@ use crate::exit::Ending;
 use crate::known::Stale;
 use crate::rule::{Level, Rule, Side, Source};
 use crate::runner::Judged;
+use crate::saboteur::subject;
 use crate::verdict::Verdict;
 
 /// The version of this document's shape, in `format`.
@@ -31,7 +33,7 @@ pub struct Report {
     pub needs: BTreeMap<String, usize>,
     pub exit_code: u8,
     pub stale_expectations: Vec<Stale>,
-    /// How many of the rules have been seen to fail, where that is known.
+    /// How many of the rules have a broken subject that they must notice.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub proven: Option<Proven>,
     pub rules: Vec<Judgement>,
@@ -121,6 +123,24 @@ pub struct Proven {
     pub proven: usize,
 }
 
+impl Proven {
+    /// By what the subjects that are compiled in say of themselves; `selfcheck` plays them.
+    fn of(rules: &[&Rule]) -> Option<Self> {
+        if rules.is_empty() {
+            return None;
+        }
+        let mut globs = GlobSetBuilder::new();
+        for subject in subject::all().ok()? {
+            for text in &subject.fails {
+                globs.add(Glob::new(text).ok()?);
+            }
+        }
+        let named = globs.build().ok()?;
+        let proven = rules.iter().filter(|rule| named.is_match(&*rule.id)).count();
+        Some(Self { rules: rules.len(), proven })
+    }
+}
+
 /// One rule and its verdict.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Judgement {
@@ -165,7 +185,9 @@ impl Report {
             .filter_map(|one| Some(Judgement::new(one, by_id.get(one.id.as_str())?, &about)))
             .collect();
         let tool = Tool { name: "conformance".into(), version: env!("CARGO_PKG_VERSION").into() };
-        Self::of(tool, about.contract, about.subjects, about.run, stale, all)
+        let proven = Proven::of(rules);
+        let whole = Self::of(tool, about.contract, about.subjects, about.run, stale, all);
+        Self { proven, ..whole }
     }
 
     /// A report whose numbers follow from its rules.
@@ -186,7 +208,12 @@ impl Report {
                 *needs.entry(need.clone()).or_default() += 1;
             }
         }
-        let ending = Ending::of(rules.iter().map(verdict), stale_expectations.len());
+        let listed = |one: &&Judgement| {
+            matches!(one.verdict, Verdict::Fail { .. })
+                && stale_expectations.iter().any(|stale| stale.rules.contains(&one.id))
+        };
+        let news = rules.iter().filter(|one| !listed(one)).map(verdict);
+        let ending = Ending::of(news, stale_expectations.len());
         Self {
             format: FORMAT,
             tool,

@@ -49,6 +49,7 @@ pub(super) fn report() -> Report {
         rule: "x.*".into(),
         problem: "no rule is called so".into(),
         mend: "delete: - rule: 'x.*'".into(),
+        rules: Vec::new(),
     };
     let about = About {
         subjects: Subjects { plexctl: Some("/p".into()), ..Subjects::default() },

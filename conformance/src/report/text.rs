@@ -119,7 +119,10 @@ fn closing(text: &mut String, report: &Report, detail: Detail) {
         }
         if let Some(proven) = report.proven {
             let (some, all) = (proven.proven, proven.rules);
-            let _ = writeln!(text, "{some} of {all} rules proven able to fail");
+            let _ = writeln!(
+                text,
+                "{some} of {all} rules have a broken subject; `selfcheck` plays them"
+            );
         }
     }
     let _ = writeln!(text, "{passed}");

@@ -1,10 +1,11 @@
 //! What nearly every client rule sets up and looks at: a referee, a fake ssh on PATH, and the
 //! manners of a run that failed.
 
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 use crate::bench::{Answer, Bench, Ending, FakeSsh, Family, Ran, Referee, RefereeScript, Run};
-use crate::verdict::{Outcome, expect_eq};
+use crate::verdict::{Outcome, expect, expect_eq};
 
 /// One command about to be run against a scripted control plane.
 pub(crate) struct Scene<'b> {
@@ -92,6 +93,25 @@ impl<'b> Scene<'b> {
             expect_eq(what, &count, &found)?;
         }
         expect_eq("the number of requests of any kind", &(issues + revokes), &seen.len())
+    }
+
+    /// The same where a number is not stated, only its bounds.
+    pub(crate) fn expect_requests_within(
+        &self,
+        issues: &RangeInclusive<usize>,
+        revokes: &RangeInclusive<usize>,
+    ) -> Outcome {
+        let seen = self.referee.seen()?;
+        let mut all = 0;
+        for (operation, bounds) in [("IssueSession", issues), ("RevokeSession", revokes)] {
+            let found = seen.iter().filter(|one| one.operation == operation).count();
+            let (low, high) = (bounds.start(), bounds.end());
+            let due = if low == high { low.to_string() } else { format!("{low} to {high}") };
+            let what = format!("the number of {operation} requests the server saw");
+            expect(bounds.contains(&found), what, due, found)?;
+            all += found;
+        }
+        expect_eq("the number of requests of any kind", &all, &seen.len())
     }
 
     /// Neither the operator's credential nor a session token is on a stream.

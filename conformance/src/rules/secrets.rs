@@ -142,7 +142,11 @@ fn started<'b>(bench: &'b Bench, env: &[(&str, &str)]) -> Outcome<(Scene<'b>, Ss
 }
 
 pub(super) fn draft(family: Family, id: &str, hostile: &'static str) -> RuleDraft {
-    Rule::must(format!("{}.secrets.{id}", family.slug()), Side::Client)
+    finished(Rule::must(format!("{}.secrets.{id}", family.slug()), Side::Client), family, hostile)
+}
+
+pub(super) fn finished(draft: RuleDraft, family: Family, hostile: &'static str) -> RuleDraft {
+    draft
         .source("docs/decisions/0018-errors.md", "Errors go to stderr")
         .claims([Claim::hostile(hostile), Claim::exit(format!("{}.1", family.name()))])
         .fix("Keep tokens out of everything that is shown, logged, passed as an argument or written, but for the one place that is meant for them.")
@@ -175,35 +179,42 @@ fn talkative(family: Family) -> Rule {
 }
 
 fn error_paths(family: Family) -> Rule {
-    draft(family, "error_paths", "C2")
-        .title(format!("no failure of {} shows the credential or the token of a session it got, in text or JSON", family.name()))
-        .check(move |bench| {
-            let broken = |op: serde_json::Value| Answer::issued_with(json!([op]));
-            let answers = [
-                (3, Answer::problem(401, "unauthenticated")),
-                (77, Answer::problem(403, "rebac_denied")),
-                (1, Answer::problem(500, "internal")),
-                (1, Answer::issued().reset(Phase::MidBody)),
-                (1, broken(json!({"op": "remove", "path": "/listener_endpoint"}))),
-                (1, broken(json!({"op": "replace", "path": "/session_id", "value": "nope"}))),
-                (1, broken(json!({"op": "replace", "path": "/expires_at", "value": 5}))),
-                (1, broken(json!({"op": "replace", "path": "/session/kind", "value": "other"}))),
-                (1, broken(json!({"op": "replace", "path": "/session", "value": [1]}))),
-            ];
-            for (code, answer) in answers {
-                for format in ["text", "json", "yaml"] {
-                    let scene = Scene::answering(bench, answer.clone())?;
-                    let mut run = scene.run(family)?.flag("--output", format);
-                    for (key, value) in TALKATIVE {
-                        run = run.env(key, value);
-                    }
-                    let ran = run.go()?;
-                    scene.expect_failure(&ran, code)?;
-                    scene.referee.expect_requests("IssueSession", 1)?;
+    finished(
+        Rule::should(format!("{}.secrets.error_paths", family.slug()), Side::Client),
+        family,
+        "C2",
+    )
+    .title(format!(
+        "no failure of {} shows the credential or the token of a session it got, in text or JSON",
+        family.name()
+    ))
+    .check(move |bench| {
+        let broken = |op: serde_json::Value| Answer::issued_with(json!([op]));
+        let answers = [
+            (3, Answer::problem(401, "unauthenticated")),
+            (77, Answer::problem(403, "rebac_denied")),
+            (1, Answer::problem(500, "internal")),
+            (1, Answer::issued().reset(Phase::MidBody)),
+            (1, broken(json!({"op": "remove", "path": "/listener_endpoint"}))),
+            (1, broken(json!({"op": "replace", "path": "/session_id", "value": "nope"}))),
+            (1, broken(json!({"op": "replace", "path": "/expires_at", "value": 5}))),
+            (1, broken(json!({"op": "replace", "path": "/session/kind", "value": "other"}))),
+            (1, broken(json!({"op": "replace", "path": "/session", "value": [1]}))),
+        ];
+        for (code, answer) in answers {
+            for format in ["text", "json", "yaml"] {
+                let scene = Scene::answering(bench, answer.clone())?;
+                let mut run = scene.run(family)?.flag("--output", format);
+                for (key, value) in TALKATIVE {
+                    run = run.env(key, value);
                 }
+                let ran = run.go()?;
+                scene.expect_failure(&ran, code)?;
+                scene.referee.expect_requests("IssueSession", 1)?;
             }
-            Ok(())
-        })
+        }
+        Ok(())
+    })
 }
 
 fn echoed_credential(family: Family) -> Rule {

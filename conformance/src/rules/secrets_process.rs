@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Resource, Signal, getrlimit};
 
 use super::scene::Scene;
-use super::secrets::{draft, should_child};
+use super::secrets::{draft, finished, should_child};
 use crate::bench::referee::Phase;
 use crate::bench::{Answer, Bench, Canary, Ending, Family};
 use crate::rule::{Claim, Need, Rule, Side};
@@ -15,6 +15,7 @@ pub(crate) fn all() -> Vec<Rule> {
     let mut rules = vec![parent_core_limit()];
     for family in Family::ALL {
         rules.push(own_arguments(family));
+        rules.push(argument_not_repeated(family));
         rules.push(core_limit(family));
     }
     rules
@@ -67,9 +68,26 @@ fn own_arguments(family: Family) -> Rule {
             for flag in ["--token", "--bearer-token", "--password"] {
                 let ran = scene.run(family)?.args([flag, "psk_given_on_the_line"]).go()?;
                 scene.expect_unsent(&ran, 2)?;
-                ran.expect_silent_about(&Canary::new("the value", "psk_given_on_the_line"))?;
             }
             Ok(())
+        })
+}
+
+fn argument_not_repeated(family: Family) -> Rule {
+    let id = format!("{}.secrets.argument_not_repeated", family.slug());
+    finished(Rule::should(id, Side::Client), family, "C2")
+        .title(format!(
+            "{} does not repeat a credential that was given on the command line by mistake",
+            family.name()
+        ))
+        .check(move |bench| {
+            let scene = Scene::honest(bench)?;
+            for flag in ["--token", "--bearer-token", "--password"] {
+                let ran = scene.run(family)?.args([flag, "psk_given_on_the_line"]).go()?;
+                scene.expect_unsent(&ran, 2)?;
+                ran.expect_silent_about(&Canary::new("the value", "psk_given_on_the_line"))?;
+            }
+            scene.expect_done(&scene.run(family)?.go()?)
         })
 }
 

@@ -14,6 +14,7 @@ pub(crate) fn all() -> Vec<Rule> {
         rules.extend(texts(family));
         rules.extend(numbers(family));
         rules.extend(command_line(family));
+        rules.push(error_document(family));
     }
     rules.extend(login_users());
     rules.extend(ports());
@@ -32,7 +33,7 @@ fn draft(family: Family, level: Level, id: &str) -> RuleDraft {
         .fix("Check the whole command line before credentials are read and before anything is sent; exit 2.")
 }
 
-/// The run as `change` makes it ends with 2, in text and in JSON, and nobody hears of it.
+/// The run as `change` makes it ends with 2, whatever the output, and nobody hears of it.
 fn refused(
     draft: RuleDraft,
     family: Family,
@@ -43,7 +44,6 @@ fn refused(
         scene.expect_unsent(&change(scene.run(family)?).go()?, 2)?;
         let ran = change(scene.run(family)?.flag("--output", "json")).go()?;
         scene.expect_unsent(&ran, 2)?;
-        scene.expect_error_document(&ran, 2)?;
         // The same line without the fault goes through, so it was the fault that was refused.
         scene.expect_done(&scene.run(family)?.go()?)
     })
@@ -161,6 +161,34 @@ fn texts(family: Family) -> Vec<Rule> {
     rules
 }
 
+fn error_document(family: Family) -> Rule {
+    draft(family, Level::Should, "error_document")
+        .source("docs/decisions/0018-errors.md", "one document, with the exit code in it")
+        .title(format!("{} --output json tells a usage error in one document", family.name()))
+        .fix("With --output json write one document {\"error\": {..., \"exit_code\": 2}} to stderr, for mistakes on the command line too.")
+        .check(move |bench| {
+            let scene = Scene::honest(bench)?;
+            let mistakes: [&[&str]; 4] = [
+                &["--project-id=production"],
+                &["--resource-id="],
+                &["--no-such-flag"],
+                &["--ttl-seconds=soon"],
+            ];
+            for mistake in mistakes {
+                let flag = mistake[0].split('=').next().unwrap_or_default();
+                let run = scene.run(family)?.without(flag).flag("--output", "json");
+                let ran = run.args(mistake).go()?;
+                scene.expect_unsent(&ran, 2)?;
+                scene.expect_error_document(&ran, 2)?;
+            }
+            let run = scene.run(family)?.without(family.required()[0].0);
+            let ran = run.flag("--output", "json").go()?;
+            scene.expect_unsent(&ran, 2)?;
+            scene.expect_error_document(&ran, 2)?;
+            scene.expect_done(&scene.run(family)?.go()?)
+        })
+}
+
 fn numbers(family: Family) -> Vec<Rule> {
     let values = [
         ("negative", "-1"),
@@ -173,8 +201,7 @@ fn numbers(family: Family) -> Vec<Rule> {
     values
         .into_iter()
         .map(|(name, value)| {
-            let level = if name == "negative" { Level::Should } else { Level::Must };
-            let draft = draft(family, level, &format!("ttl_seconds.{name}"))
+            let draft = draft(family, Level::Should, &format!("ttl_seconds.{name}"))
                 .source("docs/decisions/0008-ttl-seconds.md", "Negative or not a number: 2")
                 .title(format!("{} refuses --ttl-seconds {value:?}", family.name()))
                 .claims([Claim::flag(family.name(), "--ttl-seconds")]);
@@ -206,15 +233,19 @@ fn command_line(family: Family) -> Vec<Rule> {
             {
                 claims.push(Claim::flag(family.name(), flag.to_owned()));
             }
-            let level = if id == "unknown_profile" { Level::Should } else { Level::Must };
-            draft(family, level, id)
-                .title(format!("{} refuses {what}", family.name()))
-                .claims(claims)
-                .check(move |bench| {
+            let draft = match id {
+                "unknown_profile" => draft(family, Level::Should, id),
+                "output_file_dash" => draft(family, Level::Should, id)
+                    .source("docs/decisions/0011-output-file.md", "`-` is refused"),
+                _ => draft(family, Level::Must, id),
+            };
+            draft.title(format!("{} refuses {what}", family.name())).claims(claims).check(
+                move |bench| {
                     let scene = Scene::honest(bench)?;
                     scene.expect_unsent(&scene.run(family)?.args(&args).go()?, 2)?;
                     scene.expect_done(&scene.run(family)?.go()?)
-                })
+                },
+            )
         })
         .collect()
 }

@@ -44,6 +44,19 @@ fn an_adapter_that_does_not_speak_the_protocol_is_no_verdict() {
         assert_eq!(code(&output), 3, "{output:?}");
         assert!(stderr(&output).contains(why), "{output:?}");
     }
+    // Its interpreter is not on the PATH of the sandbox: told at once, and not by each rule.
+    let dir = tempfile::tempdir().unwrap();
+    let path = subject(&dir, "");
+    std::fs::write(&path, "#!/usr/bin/env python3\nprint(1)\n").unwrap();
+    for verb in ["run", "doctor"] {
+        let output = conformance(&[verb, "--adapter", &path]);
+        assert_eq!(code(&output), 3, "{output:?}");
+        let said = format!("{}{}", super::stdout(&output), stderr(&output));
+        assert!(said.contains("in the sandbox of the rules"), "{said}");
+    }
+    let output = conformance(&["doctor", "--adapter", &adapter(&dir, "")]);
+    assert_eq!(code(&output), 0, "{output:?}");
+    assert!(super::stdout(&output).contains("for other 2, without ssh"), "{output:?}");
     let output = conformance(&["run", "--adapter", "/bin/true", "--plexctl", "/bin/true"]);
     assert_eq!(code(&output), 2, "{output:?}");
 }

@@ -40,6 +40,8 @@ fn exit_1_when_it_does_not() {
 
 #[test]
 fn exit_2_when_the_command_line_makes_no_sense() {
+    let dir = tempfile::tempdir().unwrap();
+    let garbage = list(&dir, "rule: [");
     for args in [
         &["run", "--jobs", "0"][..],
         &["run", "--rule", "a[b"],
@@ -48,6 +50,10 @@ fn exit_2_when_the_command_line_makes_no_sense() {
         &["run", "--verbose", "--quiet"],
         &["run", "--shard", "5/4"],
         &["run", "--report", "no-form"],
+        &["run", "--plexctl", "/bin/true", "--known-failing", &garbage],
+        &["run", "--plexctl", "/bin/true", "--known-failing", "/no/such/list"],
+        // Told before anything is judged, which would be in vain.
+        &["run", "--plexctl", "/bin/true", "--report", "/no/such/dir/r.xml"],
         &["merge"],
         &["explain", "no.such.rule"],
         &["judge"],
@@ -61,18 +67,9 @@ fn exit_2_when_the_command_line_makes_no_sense() {
 
 #[test]
 fn exit_3_when_the_harness_cannot_work() {
-    let dir = tempfile::tempdir().unwrap();
-    let garbage = list(&dir, "rule: [");
-    for args in [
-        &["run", "--plexctl", "/no/such/plexctl"][..],
-        &["run", "--plexctl", "/bin/true", "--known-failing", &garbage],
-        &["run", "--plexctl", "/bin/true", "--known-failing", "/no/such/list"],
-        &["run", "--plexctl", "/bin/true", "--rule", CLIENT_RULE, "--report", "/no/such/dir/r.xml"],
-    ] {
-        let output = conformance(args);
-        assert_eq!(code(&output), 3, "{args:?}: {output:?}");
-        assert!(!output.stderr.is_empty(), "{args:?}");
-    }
+    let output = conformance(&["run", "--plexctl", "/no/such/plexctl"]);
+    assert_eq!(code(&output), 3, "{output:?}");
+    assert!(!output.stderr.is_empty(), "{output:?}");
     // A server that never becomes ready breaks the first rule; the rest is not run.
     let output = conformance(&["run", "--mock-server", "/bin/true", "--rule", OTHER_SERVER_RULE]);
     assert_eq!(code(&output), 3, "{output:?}");
@@ -113,9 +110,19 @@ fn exit_4_when_an_expectation_no_longer_holds() {
     let (ended, text) = judged(own, &listed);
     assert_eq!(ended, 4, "{text}");
     assert!(text.contains(&format!("stale   kubeconfig.exit.*: {CLIENT_RULE} passes")), "{text}");
-    // Listed, but it fails otherwise: that is a failure first.
+    // Listed, but it fails otherwise: the entry has to be looked at.
     let (ended, text) = judged("/bin/false", &listed);
-    assert_eq!(ended, 1, "{text}");
+    assert_eq!(ended, 4, "{text}");
+    assert!(text.contains("fails otherwise than listed"), "{text}");
+    // A failure that nobody listed is worse than any entry.
+    let known = list(&dir, &entry(CLIENT_RULE, "exit code 4", "2999-12-31"));
+    let both = ["run", "--plexctl", "/bin/false", "--rule", "kubeconfig.exit.77.*"];
+    let output = conformance(&[&both[..], &["--known-failing", &known]].concat());
+    assert_eq!(code(&output), 1, "{output:?}");
+    // Listed twice: the second entry has nothing left to match.
+    let (ended, text) = judged(&four, &listed.repeat(2));
+    assert_eq!(ended, 4, "{text}");
+    assert!(text.contains("an earlier entry"), "{text}");
     // Listed, and matches no rule that ran.
     let (ended, text) = judged(own, &entry("no.such.*", "x", "2999-12-31"));
     assert_eq!(ended, 4, "{text}");
@@ -123,6 +130,8 @@ fn exit_4_when_an_expectation_no_longer_holds() {
     let (ended, text) = judged(own, &entry(CLIENT_RULE, "exit code 4", "2001-01-01"));
     assert_eq!(ended, 4, "{text}");
     assert!(text.contains("expired on 2001-01-01"), "{text}");
+    let (ended, text) = judged(&four, &entry(CLIENT_RULE, "exit code 4", "2001-01-01"));
+    assert_eq!(ended, 4, "{text}");
 }
 
 #[test]

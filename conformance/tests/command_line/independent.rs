@@ -26,15 +26,12 @@ fn the_python_client_keeps_every_must_that_it_reaches() {
         return;
     }
     let client = subject("plexctl.py");
-    let mut args = vec!["run", "--plexctl", &client, "--level", "must", "--output", "json"];
-    for glob in ["*.exit.*", "*.flag.*", "*.request.*", "*.document.*", "*.output.*"] {
-        args.extend(["--rule", glob]);
-    }
+    let args = ["run", "--plexctl", &client, "--level", "must", "--output", "json"];
     let output = conformance(&[&args[..], &["--timeout", "120"]].concat());
     let report = json(&output);
     assert_nothing_wrong(&report);
     assert_eq!(code(&output), 0);
-    assert!(report["counts"]["pass"].as_u64().unwrap() > 80, "{}", report["counts"]);
+    assert!(report["counts"]["pass"].as_u64().unwrap() > 600, "{}", report["counts"]);
 }
 
 fn assert_nothing_wrong(report: &Value) {

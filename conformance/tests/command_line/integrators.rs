@@ -22,6 +22,10 @@ fn fixtures_are_handed_out_and_checked() {
     };
     let (ended, text) = verify();
     assert_eq!(ended, 0, "{text}");
+    // What lies there is not written over by mistake.
+    assert_eq!(code(&conformance(&["fixtures", "export", place])), 2);
+    assert_eq!(code(&conformance(&["fixtures", "export", place, "--force"])), 0);
+    fs::write(Path::new(place).join("contract/extra.json"), "{}").unwrap();
     let rows = fs::read_to_string(Path::new(place).join("contract/exit_codes.json")).unwrap();
     assert!(rows.contains("kubeconfig.77.rebac_denied"));
     fs::write(Path::new(place).join("contract/exit_codes.json"), "{}").unwrap();
@@ -30,6 +34,7 @@ fn fixtures_are_handed_out_and_checked() {
     assert_eq!(ended, 1, "{text}");
     assert!(text.contains("contract/exit_codes.json is not the file"), "{text}");
     assert!(text.contains("contract/flags.json is missing"), "{text}");
+    assert!(text.contains("contract/extra.json is not of the fixtures"), "{text}");
     assert_eq!(code(&conformance(&["fixtures", "verify", "/no/such/folder"])), 3);
 }
 

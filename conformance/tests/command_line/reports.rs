@@ -57,6 +57,37 @@ fn no_token_reaches_a_report() {
     }
 }
 
+/// A client that writes what it made to stderr as `base64` does, in lines of 76 characters.
+#[test]
+fn a_token_in_base64_ends_the_run() {
+    let dir = tempfile::tempdir().unwrap();
+    let plexctl = binaries().plexctl.display();
+    let script = format!("{plexctl} \"$@\" | /usr/bin/base64 >&2; exit 9");
+    let output = conformance(&[
+        "run",
+        "--plexctl",
+        &subject(&dir, &script),
+        "--rule",
+        "kubeconfig.exit.0.stdout",
+    ]);
+    assert_eq!(code(&output), 3, "{output:?}");
+    assert!(output.stdout.is_empty(), "{output:?}");
+    assert!(stderr(&output).contains("a token is about to reach the report"), "{output:?}");
+}
+
+/// Whoever pipes a report into `head` has seen enough, and hears no complaint.
+#[test]
+fn a_closed_pipe_ends_quietly() {
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_conformance"))
+        .args(["list", "--output", "json"])
+        .stdout(writer)
+        .output()
+        .unwrap();
+    assert_eq!((code(&output), stderr(&output)), (0, String::new()));
+}
+
 #[test]
 fn rules_can_be_chosen_listed_and_explained() {
     let all = stdout(&conformance(&["list"])).lines().count();
@@ -101,6 +132,18 @@ fn the_doctor_looks_at_subjects_and_machine() {
     for part in ["plexctl: ", "umask: ", "/proc: ", "ssh: ", "kubectl: ", "strace: "] {
         assert!(stdout(&output).contains(part), "{part} in {output:?}");
     }
+    for part in ["HOME: ", "paramiko: ", "psql: ", "curl: ", "dbclient: "] {
+        assert!(stdout(&output).contains(part), "{part} in {output:?}");
+    }
     let output = conformance(&["doctor", "--plexctl", "/bin/false"]);
     assert_eq!(code(&output), 3, "{output:?}");
+    // No page promises a version, and a client that hangs is told of.
+    let dir = tempfile::tempdir().unwrap();
+    let helpful = subject(&dir, "[ \"$1\" = --help ] && echo usage");
+    assert_eq!(code(&conformance(&["doctor", "--plexctl", &helpful])), 0);
+    let dir = tempfile::tempdir().unwrap();
+    let hangs = subject(&dir, "exec /bin/sleep 600");
+    let output = conformance(&["doctor", "--plexctl", &hangs]);
+    assert_eq!(code(&output), 3, "{output:?}");
+    assert!(stdout(&output).contains("has not ended after"), "{output:?}");
 }

@@ -15,6 +15,9 @@ pub struct Scenario {
     pub title: String,
     pub why: String,
     pub source: Vec<Source>,
+    /// Which parts of the expectations are a habit only; that is for the judges of clients.
+    #[serde(default)]
+    pub decided: Vec<Decided>,
     pub tags: Vec<String>,
     /// The operationId that is answered so; every other operation is answered properly.
     pub operation: String,
@@ -36,6 +39,14 @@ impl Scenario {
             _ => None,
         }
     }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Decided {
+    pub members: Vec<String>,
+    pub page: String,
+    pub fact: String,
 }
 
 /// Where an expectation comes from.

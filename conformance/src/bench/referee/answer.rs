@@ -18,6 +18,8 @@ pub struct Scenario {
     pub title: String,
     pub why: String,
     pub source: Vec<ScenarioSource>,
+    #[serde(default)]
+    pub decided: Vec<Decided>,
     pub tags: Vec<String>,
     pub operation: String,
     pub answer: Answer,
@@ -29,6 +31,26 @@ pub struct Scenario {
 pub struct ScenarioSource {
     pub page: String,
     pub fact: String,
+}
+
+/// Parts of the expectations that only a decision record states.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Decided {
+    pub members: Vec<Part>,
+    pub page: String,
+    pub fact: String,
+}
+
+/// A part of an expectation, by its name in the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Part {
+    ExitCode,
+    Requests,
+    Revokes,
+    StderrHas,
+    StderrLacks,
 }
 
 /// What one command must do when it meets the scenario.

@@ -15,7 +15,8 @@ use std::time::Duration;
 use serde_json::Value;
 
 pub use self::answer::{
-    Answer, Body, ContentLength, Drip, Expectation, OneOrMany, Phase, Scenario, Stdout, WireScript,
+    Answer, Body, ContentLength, Decided, Drip, Expectation, OneOrMany, Part, Phase, Scenario,
+    Stdout, WireScript,
 };
 use self::conversation::{Court, accept};
 pub(crate) use self::prepare::prepare;

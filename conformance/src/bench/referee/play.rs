@@ -1,6 +1,6 @@
 //! Playing one answer onto one connection, byte by byte as it is written down.
 
-use std::io::{self, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -111,9 +111,55 @@ fn wait_until_sent(socket: &TcpStream) {
 }
 
 fn wait_for_the_client_to_leave(stream: &mut Stream) {
-    let socket = stream.socket();
+    let mut socket = stream.socket();
     let _ = socket.set_read_timeout(Some(LIFETIME));
+    until_left(&mut socket, LIFETIME);
+}
+
+/// Reads until the peer has gone. A read with a time limit is also interrupted by what happens to
+/// other threads and children, and then nobody has gone.
+fn until_left(peer: &mut impl Read, longest: Duration) {
+    let deadline = Instant::now() + longest;
     let mut sink = [0_u8; 4096];
-    let mut socket = socket;
-    while matches!(socket.read(&mut sink), Ok(read) if read > 0) {}
+    loop {
+        match peer.read(&mut sink) {
+            Ok(0) => return,
+            Ok(_) => {}
+            Err(error)
+                if matches!(error.kind(), ErrorKind::Interrupted | ErrorKind::WouldBlock)
+                    && Instant::now() < deadline => {}
+            Err(_) => return,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a socket said, in that order.
+    struct Socket(Vec<io::Result<usize>>);
+
+    impl Read for Socket {
+        fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+            self.0.remove(0)
+        }
+    }
+
+    #[test]
+    fn an_interruption_is_nobody_leaving() {
+        let said = |kind: ErrorKind| Err(io::Error::from(kind));
+        let mut socket = Socket(vec![
+            said(ErrorKind::Interrupted),
+            Ok(7),
+            said(ErrorKind::WouldBlock),
+            Ok(0),
+            Ok(1),
+        ]);
+        until_left(&mut socket, LIFETIME);
+        assert_eq!(socket.0.len(), 1, "it ends when the peer has gone, and not before");
+        let mut socket = Socket(vec![said(ErrorKind::ConnectionReset), Ok(1)]);
+        until_left(&mut socket, LIFETIME);
+        assert_eq!(socket.0.len(), 1);
+    }
 }

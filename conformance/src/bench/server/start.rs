@@ -42,7 +42,11 @@ impl Server {
                 }
                 let mut base = Endpoint::parse(&url, running.ca_file.as_deref())?;
                 if !running.control {
-                    base.guest = Some(Arc::new(Guest::new(&running.token, &running.without)));
+                    base.guest = Some(Arc::new(Guest::new(
+                        &running.token,
+                        &running.without,
+                        Arc::clone(&target.patience),
+                    )));
                 }
                 evidence.hide(Canary::new("operator credential", &running.token));
                 evidence.note(format!("the server: {url}"));

@@ -8,13 +8,17 @@ use serde_json::Value;
 
 use crate::bench::{Bench, Canary, FakeSsh, Family, Ran, Server};
 use crate::rule::{Need, Rule, RuleDraft, Side};
-use crate::verdict::{Outcome, expect, expect_eq};
+use crate::verdict::{Outcome, expect_eq};
 
 pub(crate) fn all() -> Vec<Rule> {
     let mut rules = identities::all();
     rules.extend(secure::all());
     rules.extend(examples::all());
     rules
+}
+
+fn should(id: String) -> RuleDraft {
+    Rule::should(id, Side::Pair).needs([Need::SeededTokens])
 }
 
 fn must(id: String) -> RuleDraft {
@@ -63,9 +67,7 @@ fn expect_used(family: Family, ran: &Ran, ssh: &FakeSsh, issued: &Value) -> Outc
         }
         Family::TcpForward => {
             token.absent_from("stdout", &ran.stdout)?;
-            let line = format!("listener_endpoint: {endpoint}");
-            let printed = ran.stdout_text();
-            expect(printed.lines().any(|one| one == line), "stdout", line, &printed)?;
+            ran.expect_stdout_word(endpoint)?;
             ssh.expect_not_started()
         }
     }

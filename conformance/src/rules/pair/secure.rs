@@ -1,6 +1,6 @@
 //! The commands over https, with and without the CA that the server's certificate comes from.
 
-use super::{expect_one_request, expect_refused, must};
+use super::{expect_one_request, expect_refused, should};
 use crate::bench::{Bench, Ending, Family, Identity, Server};
 use crate::rule::{Claim, Need, Rule};
 use crate::verdict::{Outcome, broken, expect_eq};
@@ -20,7 +20,7 @@ fn https(server: &Server) -> Outcome<String> {
 }
 
 fn draft(family: Family, slug: &str, code: i32, trigger: &str) -> crate::rule::RuleDraft {
-    must(format!("pair.https.{slug}.{}", family.slug()))
+    should(format!("pair.https.{slug}.{}", family.slug()))
         .source("docs/decisions/0016-server-trust.md", "system roots, plus --ca-file")
         .claims([Claim::exit(format!("{}.{code}.{trigger}", family.name())), Claim::hostile("C23")])
         .needs([Need::SpawnableServer, Need::Journal])

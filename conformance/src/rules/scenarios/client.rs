@@ -1,33 +1,92 @@
-//! What each command does when it meets a scenario: a rule for every file of `fixtures/scenarios`
-//! and every command, played by the referee.
+//! What each command does when it meets a scenario: rules for every file of `fixtures/scenarios`
+//! and every command, played by the referee. What a page states is a MUST; what only a decision
+//! adds is a SHOULD beside it.
+
+use std::ops::RangeInclusive;
 
 use super::source_of;
-use crate::bench::referee::{Expectation, Stdout};
+use crate::bench::referee::{Expectation, Part, Stdout};
 use crate::bench::{Bench, Canary, Ending, Family, Ran, Scenario};
-use crate::rule::{Claim, Level, Need, Rule, Side};
+use crate::rule::{Claim, Need, Rule, RuleDraft, Side, Source};
 use crate::rules::scene::Scene;
 use crate::verdict::{Outcome, broken, expect, fail};
 
-pub(super) fn rule(scenario: &Scenario, family: Family) -> Outcome<Rule> {
+/// A rule for what a page states, and where a decision of ours adds to it, one for all of it.
+pub(super) fn rules(scenario: &Scenario, family: Family) -> Outcome<Vec<Rule>> {
     let Some(expected) = scenario.expect.get(family.name()).cloned() else {
         return broken(format!("{} expects nothing of {}", scenario.name, family.name()));
     };
-    let (level, source) = source_of(scenario, Some(family))?;
-    let name = scenario.name.clone();
-    let id = format!("scenario.{name}.{}", family.slug());
-    let draft = match level {
-        Level::Must => Rule::must(id, Side::Client),
-        Level::Should => Rule::should(id, Side::Client),
+    let id = format!("scenario.{}.{}", scenario.name, family.slug());
+    let whole = Demand::whole(expected.clone());
+    let Some(decided) = scenario.decided.first() else {
+        let source = source_of(scenario, Some(family))?;
+        return Ok(vec![rule(Rule::must(id, Side::Client), scenario, family, source, whole)]);
     };
+    let decision = Source { page: decided.page.clone().into(), fact: decided.fact.clone().into() };
+    let parts: Vec<Part> =
+        scenario.decided.iter().flat_map(|one| one.members.iter().copied()).collect();
+    if parts.contains(&Part::ExitCode) {
+        return Ok(vec![rule(Rule::should(id, Side::Client), scenario, family, decision, whole)]);
+    }
+    let all = Rule::should(format!("{id}.decided"), Side::Client);
+    let stated = Demand::stated(expected, &parts);
+    let source = source_of(scenario, Some(family))?;
+    Ok(vec![
+        rule(Rule::must(id, Side::Client), scenario, family, source, stated),
+        rule(all, scenario, family, decision, whole),
+    ])
+}
+
+fn rule(
+    draft: RuleDraft,
+    scenario: &Scenario,
+    family: Family,
+    source: Source,
+    demand: Demand,
+) -> Rule {
+    let name = scenario.name.clone();
+    let expected = &demand.expected;
     // The one flag that scenarios use and no page lists.
     let own_flag = expected.args.iter().any(|arg| arg == "--timeout");
-    Ok(draft
+    draft
         .title(format!("{} ends with {}: {}", family.name(), expected.exit_code, scenario.title))
         .source(source.page, source.fact)
         .claims([Claim::scenario(name.clone(), family.name())])
         .needs(own_flag.then_some(Need::Offers("--timeout")))
-        .fix(format!("{} {}", manners(&expected), scenario.why))
-        .check(move |bench| meets(bench, &name, family, &expected)))
+        .fix(format!("{} {}", manners(expected), scenario.why))
+        .check(move |bench| meets(bench, &name, family, &demand))
+}
+
+/// As much of an expectation as a rule judges.
+struct Demand {
+    expected: Expectation,
+    requests: RangeInclusive<usize>,
+    revokes: RangeInclusive<usize>,
+}
+
+impl Demand {
+    fn whole(expected: Expectation) -> Self {
+        let (requests, revokes) = (expected.requests, expected.revokes);
+        Self { expected, requests: requests..=requests, revokes: revokes..=revokes }
+    }
+
+    /// Without the parts that were only decided. A client need not ask again or give back what it
+    /// cannot use, but it asks once, and it does not do more than the decision wants.
+    fn stated(mut expected: Expectation, decided: &[Part]) -> Self {
+        let from = |part: Part, count: usize, least: usize| match decided.contains(&part) {
+            true => least..=count,
+            false => count..=count,
+        };
+        let requests = from(Part::Requests, expected.requests, 1);
+        let revokes = from(Part::Revokes, expected.revokes, 0);
+        if decided.contains(&Part::StderrHas) {
+            expected.stderr_has.clear();
+        }
+        if decided.contains(&Part::StderrLacks) {
+            expected.stderr_lacks.clear();
+        }
+        Self { expected, requests, revokes }
+    }
 }
 
 /// The expectation as an instruction.
@@ -44,12 +103,13 @@ fn manners(expected: &Expectation) -> String {
     )
 }
 
-fn meets(bench: &Bench, name: &str, family: Family, expected: &Expectation) -> Outcome {
+fn meets(bench: &Bench, name: &str, family: Family, demand: &Demand) -> Outcome {
+    let expected = &demand.expected;
     let scene = Scene::ending(bench, bench.referee()?.scenario(name)?, Ending::Status(0))?;
     let ran = scene.run(family)?.args(&expected.args).go()?;
     ran.expect_exit(expected.exit_code)?;
     ran.expect_no_file_changes()?;
-    scene.expect_requests(expected.requests, expected.revokes)?;
+    scene.expect_requests_within(&demand.requests, &demand.revokes)?;
     match expected.stdout {
         Stdout::Empty => ran.expect_stdout_empty()?,
         Stdout::Payload => expect_payload(&scene, &ran, family)?,
@@ -87,9 +147,7 @@ fn expect_payload(scene: &Scene<'_>, ran: &Ran, family: Family) -> Outcome {
         // Neither of the two is shown.
         return expect(*token == issued.token, "the token", "the one issued", "another");
     }
-    let wanted = format!("listener_endpoint: {endpoint}");
-    let has = ran.stdout_text().lines().any(|line| line == wanted);
-    expect(has, "stdout", format!("the line {wanted:?}"), ran.stdout_text())
+    ran.expect_stdout_word(endpoint)
 }
 
 /// No secret on a stream, but for the token in a payload that exists to carry it.

@@ -29,14 +29,36 @@ pub(super) struct Heard {
     pub(super) took: Duration,
 }
 
-/// Listens until the end, or until `enough` bytes have come.
-pub(super) fn listen(connection: &mut dyn Read, enough: usize) -> Heard {
+/// How much we want to hear.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Enough {
+    Everything,
+    Bytes(usize),
+    /// The head, and so many bytes of the body.
+    OfBody(usize),
+}
+
+impl Enough {
+    fn is(self, heard: &[u8]) -> bool {
+        match self {
+            Self::Everything => false,
+            Self::Bytes(count) => heard.len() >= count,
+            Self::OfBody(count) => {
+                let head = heard.windows(4).position(|four| four == b"\r\n\r\n");
+                head.is_some_and(|at| heard.len() >= at + 4 + count)
+            }
+        }
+    }
+}
+
+/// Listens until the end, or until there was enough.
+pub(super) fn listen(connection: &mut dyn Read, enough: Enough) -> Heard {
     let started = Instant::now();
     let mut bytes = Vec::new();
     let mut silence = None;
     let mut chunk = vec![0_u8; 64 * 1024];
     let end = loop {
-        if bytes.len() >= enough {
+        if enough.is(&bytes) {
             break End::Enough;
         }
         match connection.read(&mut chunk) {

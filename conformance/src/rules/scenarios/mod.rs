@@ -7,7 +7,7 @@ mod server;
 mod together;
 
 use crate::bench::{Family, Scenario};
-use crate::rule::{Level, Rule, Source};
+use crate::rule::{Rule, Source};
 use crate::verdict::{Outcome, broken};
 
 pub(crate) fn all() -> Outcome<Vec<Rule>> {
@@ -15,7 +15,7 @@ pub(crate) fn all() -> Outcome<Vec<Rule>> {
     for name in Scenario::names() {
         let scenario = Scenario::load(&name)?;
         for family in Family::ALL {
-            rules.push(client::rule(&scenario, family)?);
+            rules.extend(client::rules(&scenario, family)?);
         }
         rules.push(server::rule(&scenario)?);
     }
@@ -23,18 +23,17 @@ pub(crate) fn all() -> Outcome<Vec<Rule>> {
     Ok(rules)
 }
 
-/// The level and the source of what is expected: the page of the command where it is cited, else
-/// the first page cited. What only a decision of ours demands is no MUST.
-fn source_of(scenario: &Scenario, family: Option<Family>) -> Outcome<(Level, Source)> {
+/// The source of what is expected: the page of the command where it is cited, else the first page
+/// cited.
+fn source_of(scenario: &Scenario, family: Option<Family>) -> Outcome<Source> {
     let cites = |page: &str| scenario.source.iter().find(|source| source.page == page);
     let own = family.and_then(|family| cites(&format!("plexctl {}", family.name())));
     let Some(cited) = own.or_else(|| scenario.source.first()) else {
         return broken(format!("the scenario {} names no source", scenario.name));
     };
-    let (level, page) = if cited.page.starts_with("plexctl ") {
-        (Level::Must, format!("{} page", cited.page))
-    } else {
-        (Level::Should, cited.page.clone())
+    let page = match cited.page.starts_with("plexctl ") {
+        true => format!("{} page", cited.page),
+        false => cited.page.clone(),
     };
-    Ok((level, Source { page: page.into(), fact: cited.fact.clone().into() }))
+    Ok(Source { page: page.into(), fact: cited.fact.clone().into() })
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::heard::{End, Heard, Message, listen};
+use super::heard::{End, Enough, Heard, Message, listen};
 use super::{issued, source_of};
 use crate::bench::referee::{self, Answer, Body, ContentLength, Phase, WireScript};
 use crate::bench::{Family, Headers, Identity, PROJECT_ID, Request, Scenario, Server};
@@ -22,7 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const ENOUGH: usize = 1 << 20;
 
 pub(super) fn rule(scenario: &Scenario) -> Outcome<Rule> {
-    let (_, source) = source_of(scenario, None)?;
+    let source = source_of(scenario, None)?;
     let name = scenario.name.clone();
     Ok(Rule::should(format!("server.scenario.{name}"), Side::Server)
         .title(format!("/scenarios/{name} answers as its file says: {}", scenario.title))
@@ -70,10 +70,10 @@ fn plays(server: &Server, scenario: &Scenario, https: bool) -> Outcome {
     let mut connection = server.connection(https, limit)?;
     asked.write_to(&mut connection)?;
     let enough = match &scenario.answer.body {
-        Some(Body::Fill { bytes: None, .. }) => ENOUGH,
-        // Its head, and enough of the body to see that it comes in drops.
-        _ if slow => 600,
-        _ => usize::MAX,
+        Some(Body::Fill { bytes: None, .. }) => Enough::Bytes(ENOUGH),
+        // Enough of the body to see that it comes in drops.
+        _ if slow => Enough::OfBody(12),
+        _ => Enough::Everything,
     };
     let heard = listen(&mut connection, enough);
     drop(connection);
@@ -97,7 +97,7 @@ fn plays(server: &Server, scenario: &Scenario, https: bool) -> Outcome {
         let drops = format!("{pieces} drops within {least:?} or more");
         expect(heard.took >= least, "the body", drops, format!("{:?}", heard.took))?;
     }
-    if enough != usize::MAX {
+    if enough != Enough::Everything {
         return expected.beginning(&message);
     }
     expect_eq("how it ended", &due_end(&wire), &heard.end)?;
