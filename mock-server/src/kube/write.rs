@@ -1,5 +1,5 @@
 //! What every write goes through, whatever it writes: the query's wishes, the object's type,
-//! the metadata that no writer can change, and the conditions a deletion may come with.
+//! and the metadata that no writer can change.
 
 use std::sync::Arc;
 
@@ -43,11 +43,18 @@ pub(crate) fn text<'a>(object: &'a Value, path: &str) -> &'a str {
 pub(crate) fn dry(query: &Query) -> Result<bool, Refusal> {
     match query.text("dryRun") {
         "" => Ok(false),
-        "All" => Ok(true),
-        other => Err(Refusal::bad_request(format!(
-            "dryRun: Unsupported value: {other:?}: supported values: \"All\""
-        ))),
+        word => dry_word(word).map(|()| true),
     }
+}
+
+/// There is one word for it, in a query and in options.
+pub(super) fn dry_word(word: &str) -> Result<(), Refusal> {
+    if word == "All" {
+        return Ok(());
+    }
+    Err(Refusal::bad_request(format!(
+        "dryRun: Unsupported value: {word:?}: supported values: \"All\""
+    )))
 }
 
 /// Through the type, and through what the client wants done with fields that are unknown, or
@@ -147,52 +154,8 @@ pub(crate) fn keep_metadata(
     Ok(())
 }
 
-fn failed(what: &str, wanted: &str, found: &str) -> String {
+pub(super) fn failed(what: &str, wanted: &str, found: &str) -> String {
     format!("Precondition failed: {what} in precondition: {wanted}, {what} in object meta: {found}")
-}
-
-/// `DeleteOptions`, as far as they matter where nothing takes time: grace periods and
-/// propagation do not.
-#[derive(Debug, Default)]
-pub(crate) struct DeleteOptions {
-    pub(crate) dry: bool,
-    uid: Option<String>,
-    version: Option<String>,
-}
-
-impl DeleteOptions {
-    /// The body is `null` where there was none.
-    pub(crate) fn read(query: &Query, body: &Value) -> Result<Self, Refusal> {
-        if !matches!(text(body, "/kind"), "" | "DeleteOptions")
-            || !(body.is_object() || body.is_null())
-        {
-            return Err(Refusal::bad_request(
-                "the object provided is unrecognized (must be of type DeleteOptions)",
-            ));
-        }
-        let given = |path: &str| body.pointer(path).and_then(Value::as_str).map(str::to_owned);
-        let in_body =
-            body.get("dryRun").and_then(Value::as_array).is_some_and(|list| !list.is_empty());
-        Ok(Self {
-            dry: dry(query)? || in_body,
-            uid: given("/preconditions/uid"),
-            version: given("/preconditions/resourceVersion"),
-        })
-    }
-
-    /// Whether the object is the one that is meant: first by its id, then by its version.
-    pub(crate) fn check(&self, kind: &Kind, name: &str, object: &Value) -> Result<(), Refusal> {
-        for (wanted, path, what) in [
-            (&self.uid, "/metadata/uid", "UID"),
-            (&self.version, "/metadata/resourceVersion", "ResourceVersion"),
-        ] {
-            let found = text(object, path);
-            if let Some(wanted) = wanted.as_deref().filter(|wanted| *wanted != found) {
-                return Err(Refusal::conflict(kind, name, &failed(what, wanted, found)));
-            }
-        }
-        Ok(())
-    }
 }
 
 /// What is wrong with an object's labels.

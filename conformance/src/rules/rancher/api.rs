@@ -27,6 +27,8 @@ pub(super) fn all() -> Vec<Rule> {
         may_i(),
         unknown_group(),
         bad_review(),
+        what_may_i(),
+        alive(),
         nowhere(),
     ]
 }
@@ -325,14 +327,56 @@ fn bad_review() -> Rule {
     should("rancher.can_i.malformed")
         .title("A review that cannot be read is a 400")
         .source(DOCUMENT, "CreateSelfSubjectAccessReview, 400")
-        .claims([Claim::refusal("CreateSelfSubjectAccessReview", 400, "BadRequest")])
-        .needs(SEEDED)
+        .claims([
+            Claim::refusal("CreateSelfSubjectAccessReview", 400, "BadRequest"),
+            Claim::refusal("CreateSelfSubjectRulesReview", 400, "BadRequest"),
+        ])
         .fix("Refuse what cannot be read.")
         .check(|bench| {
             let server = bench.server()?;
-            let path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
-            let call = call(&server, User::Wanda, "POST", path)?.json(&json!({})).body("{");
-            super::site::expect_status(&call.send()?, 400, "BadRequest", "")
+            for review in ["selfsubjectaccessreviews", "selfsubjectrulesreviews"] {
+                let path = format!("/apis/authorization.k8s.io/v1/{review}");
+                let call = call(&server, User::Wanda, "POST", &path)?.json(&json!({})).body("{");
+                super::site::expect_status(&call.send()?, 400, "BadRequest", "")?;
+            }
+            Ok(())
+        })
+}
+
+fn what_may_i() -> Rule {
+    should("rancher.can_i.everything")
+        .title("Asked for all that one may do, it names kubeconfigs")
+        .source(DOCUMENT, "CreateSelfSubjectRulesReview, 201")
+        .claims([Claim::operation("CreateSelfSubjectRulesReview", 201)])
+        .fix("Answer SelfSubjectRulesReview by the rules.")
+        .check(|bench| {
+            let server = bench.server()?;
+            let body = json!({"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectRulesReview", "spec": {"namespace": "default"}});
+            let path = "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews";
+            let said = call(&server, User::Wanda, "POST", path)?.json(&body).send()?.expect(201)?;
+            let mut rules = said["status"]["resourceRules"].as_array().into_iter().flatten();
+            let grants = |rule: &Value| {
+                let has = |list: &str, word: &str| {
+                    let words = rule[list].as_array().into_iter().flatten();
+                    words.filter_map(Value::as_str).any(|one| one == word || one == "*")
+                };
+                has("apiGroups", "ext.cattle.io") && has("resources", "kubeconfigs") && has("verbs", "create")
+            };
+            expect(rules.any(grants), "the rules", "create kubeconfigs", &said["status"])
+        })
+}
+
+fn alive() -> Rule {
+    should("rancher.health")
+        .title("Asked whether it lives, the server says ok")
+        .source(DOCUMENT, "GetRancherHealth, 200")
+        .claims([Claim::operation("GetRancherHealth", 200)])
+        .needs(SEEDED)
+        .fix("Serve /livez to those who may.")
+        .check(|bench| {
+            let exchange = get(&bench.server()?, User::Admin, "/livez")?;
+            expect_eq("the status", &200, &exchange.status())?;
+            expect_eq("the body", &b"ok".as_slice(), &exchange.response.body.as_slice())
         })
 }
 

@@ -10,12 +10,11 @@ use super::create::mark_updated;
 use super::kinds::{KUBECONFIG, TOKEN};
 use crate::kube::Kind;
 use crate::kube::body::Written;
+use crate::kube::deletion::DeleteOptions;
 use crate::kube::patch::Patch;
 use crate::kube::status::{self, Refusal};
 use crate::kube::store::Key;
-use crate::kube::write::{
-    DeleteOptions, Done, admit, dry, forget_version, keep_metadata, label_causes,
-};
+use crate::kube::write::{Done, admit, dry, forget_version, keep_metadata, label_causes};
 
 pub(super) fn update(
     asking: &Asking<'_>,
@@ -119,7 +118,7 @@ pub(super) fn delete(
     kind: &'static Kind,
     body: &Value,
 ) -> Result<Value, Refusal> {
-    let options = DeleteOptions::read(asking.query, body)?;
+    let options = DeleteOptions::read(kind, asking.query, body)?;
     let name = asking.asked.name.as_str();
     let gone = delete_one(asking, kind, name, &options)?;
     if kind.kind != TOKEN.kind {
@@ -163,7 +162,7 @@ pub(super) fn delete_collection(
     kind: &'static Kind,
     body: &Value,
 ) -> Result<Value, Refusal> {
-    let options = DeleteOptions::read(asking.query, body)?;
+    let options = DeleteOptions::read(kind, asking.query, body)?;
     let selection = asking.selection(kind)?;
     let chosen: Vec<String> = asking.state.store.read(|store| {
         let found = store.list(kind, "", None).filter(|(_, object)| selection.matches(object));

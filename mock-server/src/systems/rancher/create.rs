@@ -23,6 +23,8 @@ use crate::world::rancher::Cluster;
 /// As many as anybody needs, so that the memory of the machine is not one client's.
 const MOST: usize = 20_000;
 
+const UID: &str = "/metadata/uid";
+
 fn forbidden(why: &str) -> Refusal {
     Refusal::forbidden(KUBECONFIG.plural, EXT, "", why)
 }
@@ -239,15 +241,44 @@ impl Making<'_, '_> {
                 self.clusters.iter().map(|one| one.ace.is_some().then(|| mint(Some(&one.name))));
             (shared, own.collect())
         };
-        let mut complete = (*pending).clone();
-        if !minted.is_empty() {
-            complete["metadata"]["ownerReferences"] = minted.iter().map(ownership).collect();
-        }
-        complete["status"] = tokens::status("Complete", &minted, now);
-        let stored = state.store.edit(|store| store.put(key, complete));
+        let stored = self.complete(&key, &pending, &minted)?;
         let mut shown = (*stored).clone();
         shown["status"]["value"] = self.text(&stored, shared, own).into();
         Ok(shown)
+    }
+
+    /// Puts the tokens on what is pending, if that is still there: who deleted it meanwhile
+    /// could not know of tokens, and they must not outlive it.
+    fn complete(
+        &self,
+        key: &Key,
+        pending: &Value,
+        minted: &[Value],
+    ) -> Result<Arc<Value>, Refusal> {
+        let state = self.asking.state;
+        let stored = state.store.edit(|store| {
+            let found = store.get(key).filter(|now| text(now, UID) == text(pending, UID));
+            let mut complete = (*found?).clone();
+            let left = |token: &Value| {
+                store.get(&Key::of(&TOKEN, "", text(token, "/metadata/name"))).is_some()
+            };
+            if !minted.iter().all(left) {
+                store.remove(key);
+                return None;
+            }
+            if !minted.is_empty() {
+                complete["metadata"]["ownerReferences"] = minted.iter().map(ownership).collect();
+            }
+            complete["status"] = tokens::status("Complete", minted, self.asking.now);
+            Some(store.put(key.clone(), complete))
+        });
+        stored.ok_or_else(|| {
+            let names: Vec<String> =
+                minted.iter().map(|token| text(token, "/metadata/name").to_owned()).collect();
+            state.drop_tokens(&names);
+            let why = format!("kubeconfig {} was deleted while it was being made", key.name);
+            Refusal::internal(&why)
+        })
     }
 }
 
