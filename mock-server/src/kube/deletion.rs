@@ -112,8 +112,7 @@ fn mistyped(within: &str, name: &str, found: &Value, wanted: &str) -> Refusal {
 }
 
 fn propagation(body: &Value, orphans: bool) -> Result<(), Refusal> {
-    let policy =
-        member(body, "", "propagationPolicy", "v1.DeletionPropagation", Value::is_string)?;
+    let policy = member(body, "", "propagationPolicy", "v1.DeletionPropagation", Value::is_string)?;
     let Some(policy) = policy.and_then(Value::as_str) else { return Ok(()) };
     if !POLICIES.contains(&policy) {
         let why = format!(
@@ -158,10 +157,22 @@ mod tests {
             (json!({ "kind": "Pod" }), "unrecognized"),
             (json!({ "kind": 5 }), "DeleteOptions.kind"),
             (json!({ "apiVersion": "v9" }), "version \"v9\""),
-            (json!({ "preconditions": [] }), "array into Go struct field DeleteOptions.preconditions"),
-            (json!({ "preconditions": { "uid": 5 } }), "number into Go struct field Preconditions.preconditions.uid"),
-            (json!({ "preconditions": { "resourceVersion": 5 } }), "preconditions.resourceVersion of type string"),
-            (json!({ "dryRun": "All" }), "string into Go struct field DeleteOptions.dryRun of type []string"),
+            (
+                json!({ "preconditions": [] }),
+                "array into Go struct field DeleteOptions.preconditions",
+            ),
+            (
+                json!({ "preconditions": { "uid": 5 } }),
+                "number into Go struct field Preconditions.preconditions.uid",
+            ),
+            (
+                json!({ "preconditions": { "resourceVersion": 5 } }),
+                "preconditions.resourceVersion of type string",
+            ),
+            (
+                json!({ "dryRun": "All" }),
+                "string into Go struct field DeleteOptions.dryRun of type []string",
+            ),
             (json!({ "dryRun": [true] }), "bool into Go"),
             (json!({ "dryRun": ["Foo"] }), "\"Foo\""),
             (json!({ "dryRun": ["All", "None"] }), "\"None\""),

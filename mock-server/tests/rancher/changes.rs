@@ -192,7 +192,8 @@ fn what_is_deleted_while_it_is_made_leaves_no_token() {
         }
     });
     assert_eq!(bench.send("DELETE", KUBECONFIGS, &wanda, &[], "").status, 200);
-    let path = format!("{TOKENS}?labelSelector=authn.management.cattle.io%2Ftoken-userId%3D{WANDA}");
+    let path =
+        format!("{TOKENS}?labelSelector=authn.management.cattle.io%2Ftoken-userId%3D{WANDA}");
     let left = bench.get(&path, &admin).json();
     assert_eq!(left["items"], json!([]));
 }

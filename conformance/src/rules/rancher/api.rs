@@ -220,7 +220,6 @@ fn openapi2() -> Rule {
         .title("OpenAPI v2 is answered, empty, so that old kubectls go on")
         .source(PAGE, "What is answered")
         .claims([Claim::operation("ReadOpenApi2", 200)])
-        .needs(SEEDED)
         .fix("Answer an empty protobuf document.")
         .check(|bench| {
             let server = bench.server()?;
@@ -251,13 +250,14 @@ fn whoami() -> Rule {
         .title("A review of oneself names the user")
         .source(PAGE, "What is answered")
         .claims([Claim::operation("CreateSelfSubjectReview", 201)])
-        .needs(SEEDED)
         .fix("Answer SelfSubjectReview.")
         .check(|bench| {
             let server = bench.server()?;
             let body =
                 json!({"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"});
-            for user in [User::Wanda, User::Admin, User::System] {
+            let foreign = server.foreign_token().is_some();
+            let all = [User::Wanda, User::Admin, User::System];
+            for user in all.into_iter().take(if foreign { 1 } else { all.len() }) {
                 let call = call(
                     &server,
                     user,
@@ -265,11 +265,14 @@ fn whoami() -> Rule {
                     "/apis/authentication.k8s.io/v1/selfsubjectreviews",
                 )?;
                 let said = call.json(&body).send()?.expect(201)?;
-                expect_eq(
-                    "the user",
-                    &json!(user.name()),
-                    &said["status"]["userInfo"]["username"],
-                )?;
+                let name = &said["status"]["userInfo"]["username"];
+                // Who we are elsewhere, only that server knows.
+                if foreign {
+                    let named = name.as_str().is_some_and(|name| !name.is_empty());
+                    expect(named, "the user", "a name", name)?;
+                } else {
+                    expect_eq("the user", &json!(user.name()), name)?;
+                }
             }
             Ok(())
         })
@@ -280,16 +283,17 @@ fn may_i() -> Rule {
         .title("Any user may create kubeconfigs, and is told so")
         .source(PAGE, "What is answered")
         .claims([Claim::operation("CreateSelfSubjectAccessReview", 201)])
-        .needs(SEEDED)
         .fix("Answer SelfSubjectAccessReview by the rules.")
         .check(|bench| {
             let server = bench.server()?;
             let body = |verb: &str, resource: &str, group: &str| json!({"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview", "spec": {"resourceAttributes": {"verb": verb, "resource": resource, "group": group}}});
-            for (user, verb, resource, group, may) in [
+            let asked = [
                 (User::Wanda, "create", "kubeconfigs", "ext.cattle.io", true),
                 (User::Wanda, "patch", "features", "management.cattle.io", false),
                 (User::Admin, "patch", "features", "management.cattle.io", true),
-            ] {
+            ];
+            let known = if server.foreign_token().is_some() { 2 } else { asked.len() };
+            for (user, verb, resource, group, may) in asked.into_iter().take(known) {
                 let call = call(&server, user, "POST", "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews")?;
                 let said = call.json(&body(verb, resource, group)).send()?.expect(201)?;
                 expect_eq(format!("{verb} {resource}"), &json!(may), &said["status"]["allowed"])?;

@@ -14,7 +14,7 @@ use crate::kube::deletion::DeleteOptions;
 use crate::kube::patch::Patch;
 use crate::kube::status::{self, Refusal};
 use crate::kube::store::Key;
-use crate::kube::write::{Done, admit, dry, forget_version, keep_metadata, label_causes};
+use crate::kube::write::{Done, admit, dry, forget_version, keep_metadata, metadata_causes};
 
 pub(super) fn update(
     asking: &Asking<'_>,
@@ -55,7 +55,7 @@ fn rewrite(
         let (mut after, warnings) = admit(kind, asking.query, change(&before)?, duplicates)?;
         keep_metadata(kind, name, &before, &mut after)?;
         let mut causes = Vec::new();
-        label_causes(&after, &mut causes);
+        metadata_causes(&after, &mut causes);
         if !causes.is_empty() {
             return Err(Refusal::invalid(kind, name, &causes));
         }
@@ -94,6 +94,16 @@ fn keep_kubeconfig(before: &Value, after: &mut Value) -> Result<(), Refusal> {
         };
         if said(before) != said(after) {
             return Err(Refusal::bad_request(format!("spec.{field} is immutable")));
+        }
+    }
+    // What ties it to its tokens is the server's: without, it would outlive them.
+    for field in ["ownerReferences", "generateName", "finalizers"] {
+        let kept = before.pointer(&format!("/metadata/{field}")).cloned();
+        if let Some(metadata) = after.get_mut("metadata").and_then(Value::as_object_mut) {
+            match kept {
+                Some(kept) => metadata.insert(field.to_owned(), kept),
+                None => metadata.remove(field),
+            };
         }
     }
     let owner = "/metadata/labels/cattle.io~1user-id";
