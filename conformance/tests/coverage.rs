@@ -13,7 +13,7 @@ use serde_json::Value;
 /// What no rule can bring about on a healthy server, and why.
 const OUT_OF_REACH: [(&str, u16, &str); 10] = [
     ("*", 500, "no request may make a healthy server fail"),
-    ("*", 410, "it takes more changes than a rule can afford until a version is too old"),
+    ("ListRancherFeatures", 410, "there is one feature, so that no page has another after it"),
     ("*", 408, "it takes a client that is slow for half a minute"),
     ("GetHealth", 503, "a server that shuts down takes no new connection"),
     ("GetHealthAtRoot", 503, "as GetHealth"),

@@ -57,6 +57,10 @@ struct Look {
 pub(crate) fn all() -> Outcome<Vec<Rule>> {
     fixture::list("golden/")
         .iter()
+        // What the servers of other systems answer is played by the tests of the mock.
+        .filter(|path| {
+            !["golden/rancher/", "golden/k0rdent/"].iter().any(|one| path.starts_with(one))
+        })
         .filter(|path| path.ends_with(".json"))
         .map(|path| rule(path))
         .collect()

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::kinds::Kind;
 use crate::kube::status::Cause;
-use crate::kube::write::label_causes;
+use crate::kube::write::metadata_causes;
 
 /// A DNS subdomain, as names of nearly everything must be.
 pub(crate) fn is_dns_name(name: &str) -> bool {
@@ -36,7 +36,7 @@ pub(crate) fn causes(kind: &Kind, object: &Value) -> Vec<Cause> {
     } else if !is_dns_name(name) {
         causes.push(Cause::invalid("metadata.name", name, SUBDOMAIN));
     }
-    label_causes(object, &mut causes);
+    metadata_causes(object, &mut causes);
     match kind.kind {
         "ConfigMap" => config_map(object, &mut causes),
         "Pod" => pod(object, &mut causes),

@@ -9,23 +9,23 @@ use super::kinds::Kind;
 use super::scheduling;
 use super::write::Writing;
 use crate::kube::age::stamp;
+use crate::kube::deletion::DeleteOptions;
 use crate::kube::read::Selection;
 use crate::kube::status::{self, Refusal};
 use crate::kube::store::{Key, State};
-use crate::kube::write::DeleteOptions;
 
 /// Namespaces a cluster cannot be without.
 const PROTECTED: &[&str] = &["default", "kube-public", "kube-system"];
 
 impl Writing<'_> {
     pub(crate) fn delete(&self, body: &Value) -> Result<Value, Refusal> {
-        let options = DeleteOptions::read(self.query, body)?;
+        let options = DeleteOptions::read(self.kind, self.query, body)?;
         let key = Key::of(self.kind, &self.asked.namespace, &self.asked.name);
         self.store.edit(|state| self.delete_one(state, &key, &options))
     }
 
     pub(crate) fn delete_collection(&self, body: &Value) -> Result<Value, Refusal> {
-        let options = DeleteOptions::read(self.query, body)?;
+        let options = DeleteOptions::read(self.kind, self.query, body)?;
         let selection = Selection::read(self.kind, self.asked, self.query)?;
         self.store.edit(|state| {
             let chosen: Vec<(Key, Arc<Value>)> = state

@@ -43,7 +43,10 @@ impl Front<'_> {
                 negotiate::plain(headers, "text/plain")?;
                 return Ok(status::typed(StatusCode::OK, "text/plain; charset=utf-8", "ok"));
             }
-            [root @ ("api" | "apis")] => return Ok(self.discovery(*root == "api", headers)),
+            [root @ ("api" | "apis")] => {
+                negotiate::plain(headers, "application/json")?;
+                return Ok(self.discovery(*root == "api", headers));
+            }
             ["api", version] => self.offered.resources("", version),
             ["apis", group] => self.offered.group(group),
             ["apis", group, version] => self.offered.resources(group, version),

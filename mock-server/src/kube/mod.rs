@@ -5,6 +5,7 @@
 
 pub(crate) mod age;
 pub(crate) mod body;
+pub(crate) mod deletion;
 pub(crate) mod discovery;
 pub(crate) mod fingerprint;
 pub(crate) mod front;

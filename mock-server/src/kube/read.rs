@@ -132,6 +132,13 @@ pub(crate) fn list(
         })?,
     };
     let start = resume(kind, query.text("continue"))?;
+    let version = query.text("resourceVersion");
+    if !version.is_empty() && version.parse::<u64>().is_err() {
+        let why = format!(
+            "invalid resource version: strconv.ParseUint: parsing {version:?}: invalid syntax"
+        );
+        return Err(Refusal::bad_request(why));
+    }
     let (items, meta) = store.read(|state| {
         let start = match start {
             Some((version, _)) if !state.remembers(version) => {

@@ -1,5 +1,5 @@
 //! What every write goes through, whatever it writes: the query's wishes, the object's type,
-//! the metadata that no writer can change, and the conditions a deletion may come with.
+//! and the metadata that no writer can change.
 
 use std::sync::Arc;
 
@@ -43,11 +43,18 @@ pub(crate) fn text<'a>(object: &'a Value, path: &str) -> &'a str {
 pub(crate) fn dry(query: &Query) -> Result<bool, Refusal> {
     match query.text("dryRun") {
         "" => Ok(false),
-        "All" => Ok(true),
-        other => Err(Refusal::bad_request(format!(
-            "dryRun: Unsupported value: {other:?}: supported values: \"All\""
-        ))),
+        word => dry_word(word).map(|()| true),
     }
+}
+
+/// There is one word for it, in a query and in options.
+pub(super) fn dry_word(word: &str) -> Result<(), Refusal> {
+    if word == "All" {
+        return Ok(());
+    }
+    Err(Refusal::bad_request(format!(
+        "dryRun: Unsupported value: {word:?}: supported values: \"All\""
+    )))
 }
 
 /// Through the type, and through what the client wants done with fields that are unknown, or
@@ -147,65 +154,80 @@ pub(crate) fn keep_metadata(
     Ok(())
 }
 
-fn failed(what: &str, wanted: &str, found: &str) -> String {
+pub(super) fn failed(what: &str, wanted: &str, found: &str) -> String {
     format!("Precondition failed: {what} in precondition: {wanted}, {what} in object meta: {found}")
 }
 
-/// `DeleteOptions`, as far as they matter where nothing takes time: grace periods and
-/// propagation do not.
-#[derive(Debug, Default)]
-pub(crate) struct DeleteOptions {
-    pub(crate) dry: bool,
-    uid: Option<String>,
-    version: Option<String>,
-}
+/// As much as the annotations of an object may be, names and values together.
+const ANNOTATIONS: usize = 256 * 1024;
 
-impl DeleteOptions {
-    /// The body is `null` where there was none.
-    pub(crate) fn read(query: &Query, body: &Value) -> Result<Self, Refusal> {
-        if !matches!(text(body, "/kind"), "" | "DeleteOptions")
-            || !(body.is_object() || body.is_null())
-        {
-            return Err(Refusal::bad_request(
-                "the object provided is unrecognized (must be of type DeleteOptions)",
-            ));
-        }
-        let given = |path: &str| body.pointer(path).and_then(Value::as_str).map(str::to_owned);
-        let in_body =
-            body.get("dryRun").and_then(Value::as_array).is_some_and(|list| !list.is_empty());
-        Ok(Self {
-            dry: dry(query)? || in_body,
-            uid: given("/preconditions/uid"),
-            version: given("/preconditions/resourceVersion"),
-        })
-    }
-
-    /// Whether the object is the one that is meant: first by its id, then by its version.
-    pub(crate) fn check(&self, kind: &Kind, name: &str, object: &Value) -> Result<(), Refusal> {
-        for (wanted, path, what) in [
-            (&self.uid, "/metadata/uid", "UID"),
-            (&self.version, "/metadata/resourceVersion", "ResourceVersion"),
-        ] {
-            let found = text(object, path);
-            if let Some(wanted) = wanted.as_deref().filter(|wanted| *wanted != found) {
-                return Err(Refusal::conflict(kind, name, &failed(what, wanted, found)));
-            }
-        }
-        Ok(())
-    }
-}
-
-/// What is wrong with an object's labels.
-pub(crate) fn label_causes(object: &Value, causes: &mut Vec<Cause>) {
+/// What is wrong with an object's labels and annotations.
+pub(crate) fn metadata_causes(object: &Value, causes: &mut Vec<Cause>) {
     let labels = object.pointer("/metadata/labels").and_then(Value::as_object);
     for (key, value) in labels.into_iter().flatten() {
-        let plain = key.rsplit('/').next().unwrap_or_default();
-        if !is_name_part(plain) {
-            causes.push(Cause::invalid("metadata.labels", key, "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character"));
-        }
+        key_causes("metadata.labels", key, causes);
         let value = value.as_str().unwrap_or_default();
         if !value.is_empty() && !is_name_part(value) {
             causes.push(Cause::invalid("metadata.labels", value, "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character"));
         }
+    }
+    let annotations = object.pointer("/metadata/annotations").and_then(Value::as_object);
+    let mut size = 0;
+    for (key, value) in annotations.into_iter().flatten() {
+        key_causes("metadata.annotations", key, causes);
+        size += key.len() + value.as_str().map_or(0, str::len);
+    }
+    if size > ANNOTATIONS {
+        causes.push(Cause {
+            reason: "FieldValueTooLong",
+            field: "metadata.annotations".to_owned(),
+            message: format!("Too long: may not be more than {ANNOTATIONS} bytes"),
+        });
+    }
+}
+
+/// A key is a name, perhaps behind the name of whoever gave it.
+fn key_causes(field: &str, key: &str, causes: &mut Vec<Cause>) {
+    let (prefix, name) = match key.split_once('/') {
+        Some((prefix, name)) => (Some(prefix), name),
+        None => (None, key),
+    };
+    if prefix.is_some_and(|prefix| !is_prefix(prefix)) {
+        causes.push(Cause::invalid(field, key, "prefix part a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character"));
+    }
+    if !is_name_part(name) {
+        causes.push(Cause::invalid(field, key, "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character"));
+    }
+}
+
+fn is_prefix(prefix: &str) -> bool {
+    let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    let label = |label: &str| is_name_part(label) && label.chars().all(inner);
+    prefix.len() <= 253 && prefix.split('.').all(label)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_and_sizes_are_looked_at() {
+        let count = |metadata: Value| {
+            let mut causes = Vec::new();
+            metadata_causes(&json!({ "metadata": metadata }), &mut causes);
+            causes.len()
+        };
+        for fits in ["a", "A_b.c", "cattle.io/user-id", "a.b-c/D"] {
+            assert_eq!(
+                count(json!({ "labels": { fits: "x" }, "annotations": { fits: "é x" } })),
+                0
+            );
+        }
+        for wrong in ["", "-a", "a/", "/a", "A.b/c", "a/b/c", "a b", &"a".repeat(64)] {
+            assert!(count(json!({ "labels": { wrong: "x" } })) > 0, "{wrong}");
+            assert!(count(json!({ "annotations": { wrong: "x" } })) > 0, "{wrong}");
+        }
+        let annotated = |size: usize| count(json!({ "annotations": { "a": "x".repeat(size) } }));
+        assert_eq!((annotated(ANNOTATIONS - 1), annotated(ANNOTATIONS)), (0, 1));
     }
 }

@@ -1,8 +1,10 @@
 //! Changing and deleting: what is an owner's to change, conditions, and what goes with what.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use serde_json::{Value, json};
 
-use crate::bench::{ADMIN, Bench, KUBECONFIGS, WANDA};
+use crate::bench::{ADMIN, Bench, KUBECONFIGS, WANDA, manifest};
 
 const TOKENS: &str = "/apis/management.cattle.io/v3/tokens";
 
@@ -107,8 +109,22 @@ fn a_deletion_may_have_conditions() {
         assert_eq!(refused.json()["reason"], "Conflict");
         assert!(refused.verdict().contains(said), "{}", refused.text);
     }
-    for body in [r#"{"kind":"Pod"}"#, "[]", "{", "x"] {
-        assert_eq!(bench.send("DELETE", &one, &wanda, &[], body).status, 400, "{body}");
+    for body in [
+        r#"{"kind":"Pod"}"#,
+        "[]",
+        "{",
+        "x",
+        r#"{"apiVersion":"v9","kind":"DeleteOptions"}"#,
+        r#"{"preconditions":{"resourceVersion":5}}"#,
+        r#"{"preconditions":{"uid":5}}"#,
+        r#"{"preconditions":[]}"#,
+        r#"{"dryRun":["Foo"]}"#,
+        r#"{"dryRun":"All"}"#,
+    ] {
+        for path in [one.as_str(), KUBECONFIGS] {
+            let answer = bench.send("DELETE", path, &wanda, &[], body);
+            assert!(answer.verdict().starts_with("400 "), "{path} {body}: {}", answer.text);
+        }
     }
     let dry = bench.send("DELETE", &format!("{one}?dryRun=All"), &wanda, &[], "");
     assert_eq!(dry.status, 200);
@@ -152,4 +168,32 @@ fn tokens_and_kubeconfigs_go_together() {
     bench.advance(2);
     assert_eq!(bench.get(&one, &wanda).status, 404);
     assert_eq!(count(), before);
+}
+
+/// Whoever deletes what is still being made does not know its tokens yet.
+#[test]
+fn what_is_deleted_while_it_is_made_leaves_no_token() {
+    let bench = Bench::start();
+    let [wanda, admin] = [WANDA, ADMIN].map(|user| bench.token("", user));
+    let made = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                for _ in 0..100 {
+                    let body = manifest(&json!({ "clusters": ["c-m-fcd3g5h"] }));
+                    let status = bench.post(KUBECONFIGS, &wanda, &body).status;
+                    assert!(matches!(status, 201 | 500), "{status}");
+                }
+                made.fetch_add(1, Ordering::Relaxed);
+            });
+        }
+        while made.load(Ordering::Relaxed) < 2 {
+            assert_eq!(bench.send("DELETE", KUBECONFIGS, &wanda, &[], "").status, 200);
+        }
+    });
+    assert_eq!(bench.send("DELETE", KUBECONFIGS, &wanda, &[], "").status, 200);
+    let path =
+        format!("{TOKENS}?labelSelector=authn.management.cattle.io%2Ftoken-userId%3D{WANDA}");
+    let left = bench.get(&path, &admin).json();
+    assert_eq!(left["items"], json!([]));
 }

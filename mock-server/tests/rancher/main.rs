@@ -6,9 +6,11 @@ mod bench;
 mod changes;
 mod clusters;
 mod creation;
+mod goldens;
 #[path = "../cluster/kubectls.rs"]
 mod kubectls;
 mod library;
 mod many;
 mod page;
+mod rooms;
 mod visibility;

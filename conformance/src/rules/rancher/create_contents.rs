@@ -218,7 +218,6 @@ fn head_of_text() -> Rule {
     creates(should("rancher.create.text"))
         .title("The text says of itself what it is called, when it was made and how long it lives")
         .source(PAGE, "The text")
-        .needs(SEEDED)
         .fix("Begin the text with comments for name, createdTimestamp and ttl.")
         .check(|bench| {
             let server = bench.server()?;

@@ -24,6 +24,7 @@ pub(super) fn all() -> Vec<Rule> {
         dry(),
     ];
     rules.extend(UNMET.iter().map(unmet));
+    rules.extend(MISREAD.iter().map(misread));
     rules.extend([
         other_kind(),
         collection(),
@@ -177,6 +178,39 @@ fn unmet((slug, preconditions, says): &'static (&'static str, &'static str, &'st
             let exchange =
                 call(&server, User::Wanda, "DELETE", &made.path())?.json(&body).send()?;
             expect_status(&exchange, 409, "Conflict", says)?;
+            made.read().map(drop)
+        })
+}
+
+/// Options that are none, by what is wrong with them.
+const MISREAD: [(&str, &str); 8] = [
+    ("uid_number", r#"{"preconditions":{"uid":5}}"#),
+    ("resource_version_number", r#"{"preconditions":{"resourceVersion":5}}"#),
+    ("preconditions_list", r#"{"preconditions":[]}"#),
+    ("dry_run_text", r#"{"dryRun":"All"}"#),
+    ("dry_run_other", r#"{"dryRun":["Foo"]}"#),
+    ("grace_text", r#"{"gracePeriodSeconds":"0"}"#),
+    ("other_version", r#"{"apiVersion":"v9","kind":"DeleteOptions"}"#),
+    ("other_propagation", r#"{"propagationPolicy":"Later"}"#),
+];
+
+fn misread((slug, options): &'static (&'static str, &'static str)) -> Rule {
+    should(format!("rancher.delete.options.{slug}"))
+        .title(format!(
+            "Options that cannot be read ({}) are a 400, and nothing is deleted",
+            slug.replace('_', " ")
+        ))
+        .source(DOCUMENT, "DeleteRancherKubeconfig, 400")
+        .claims([Claim::refusal(DELETE, 400, "BadRequest"), Claim::refusal(ALL, 400, "BadRequest")])
+        .fix("Read DeleteOptions by type; what is misread deletes what was not meant.")
+        .check(move |bench| {
+            let server = bench.server()?;
+            let made = Made::new(&server, User::Wanda, &json!({}))?;
+            for path in [made.path(), format!("{KUBECONFIGS}?labelSelector=no-such-label%3Dx")] {
+                let body: serde_json::Value = serde_json::from_str(options)?;
+                let exchange = call(&server, User::Wanda, "DELETE", &path)?.json(&body).send()?;
+                expect_status(&exchange, 400, "BadRequest", "")?;
+            }
             made.read().map(drop)
         })
 }

@@ -59,11 +59,14 @@ fn rule(
     user: User,
     check: fn(&Shell<'_>) -> Outcome,
 ) -> Rule {
+    // These need clusters that we know; who else has to be somebody is asked for his token.
+    let known = user != User::Wanda || ["create", "create_star", "works"].contains(&slug);
+    let needs = if known { &SEEDED[..] } else { &[] };
     must(format!("rancher.kubectl.{slug}"))
         .title(title)
         .source(PUBLIC, fact)
         .claims([Claim::operation("ListRancherKubeconfigs", 200)])
-        .needs(SEEDED)
+        .needs(needs.iter().copied())
         .needs([Need::Program("kubectl")])
         .fix("Answer kubectl as the page shows.")
         .check(move |bench| {

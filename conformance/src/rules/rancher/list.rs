@@ -261,7 +261,6 @@ fn metadata_only() -> Rule {
     lists(should("rancher.list.table_objects"))
         .title("Rows carry the object's metadata, the object, or nothing, as includeObject says")
         .source(DOCUMENT, "ListRancherKubeconfigs, includeObject")
-        .needs(SEEDED)
         .fix("Honour includeObject.")
         .check(|bench| {
             let server = bench.server()?;

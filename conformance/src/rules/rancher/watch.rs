@@ -5,18 +5,18 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::site::{KUBECONFIGS, MERGE, Made, User, call, expect_status, get};
+use super::site::{KUBECONFIGS, MERGE, Made, NAMED, NODES, User, call, create, expect_status, get};
 use super::{DOCUMENT, PAGE, SEEDED, should};
 use crate::bench::Server;
 use crate::rule::{Claim, Rule, RuleDraft};
-use crate::verdict::{Outcome, expect_eq, fail};
+use crate::verdict::{Outcome, expect, expect_eq, fail};
 
 pub(super) fn all() -> Vec<Rule> {
-    vec![story(), own(), table(), initial(), selected(), bad_version()]
+    vec![story(), own(), table(), initial(), selected(), bad_version(), too_old()]
 }
 
 fn watches(id: &'static str) -> RuleDraft {
-    should(id).claims([Claim::operation("ListRancherKubeconfigs", 200)]).needs(SEEDED)
+    should(id).claims([Claim::operation("ListRancherKubeconfigs", 200)])
 }
 
 /// What a watch from there on tells until `last` comes, by type and name.
@@ -172,5 +172,49 @@ fn bad_version() -> Rule {
             let server = bench.server()?;
             let path = format!("{KUBECONFIGS}?watch=true&timeoutSeconds=1&resourceVersion=x");
             expect_status(&get(&server, User::Wanda, &path)?, 400, "BadRequest", "")
+        })
+}
+
+/// What a store remembers of its changes, and more: this many kubeconfigs come and go.
+const MANY: usize = 500;
+
+/// The lists that a continuation may have become too old for.
+const LISTS: [(&str, &str); 5] = [
+    ("ListRancherKubeconfigs", KUBECONFIGS),
+    ("ListRancherClusters", "/apis/management.cattle.io/v3/clusters"),
+    ("ListRancherSettings", "/apis/management.cattle.io/v3/settings"),
+    ("ListRancherTokens", "/apis/management.cattle.io/v3/tokens"),
+    ("ListRancherUsers", "/apis/management.cattle.io/v3/users"),
+];
+
+fn too_old() -> Rule {
+    should("rancher.watch.too_old")
+        .title("What is too old to go on from is 410 Expired: a continuation, and inside a watch a version")
+        .source(DOCUMENT, "the responses of lists, 410")
+        .claims(LISTS.map(|(id, _)| Claim::refusal(id, 410, "Expired")))
+        .needs(SEEDED)
+        .fix("Bound what is remembered, and say Expired about what is forgotten.")
+        .check(|bench| {
+            let server = bench.server()?;
+            let from = version(&server, User::Admin)?;
+            let begin = |(_, path): (&'static str, &'static str)| -> Outcome<(&str, String)> {
+                let page = get(&server, User::Admin, &format!("{path}?limit=1"))?.expect(200)?;
+                let next = page["metadata"]["continue"].as_str().unwrap_or_default();
+                expect(!next.is_empty(), path, "a continuation", &page["metadata"])?;
+                Ok((path, next.to_owned()))
+            };
+            let begun = LISTS.into_iter().map(begin).collect::<Outcome<Vec<_>>>()?;
+            for _ in 0..MANY {
+                create(&server, User::Admin, &json!({"clusters": [NAMED, NODES]}))?.expect(201)?;
+            }
+            call(&server, User::Admin, "DELETE", KUBECONFIGS)?.send()?.expect(200)?;
+            for (path, next) in begun {
+                let exchange =
+                    get(&server, User::Admin, &format!("{path}?limit=1&continue={next}"))?;
+                expect_status(&exchange, 410, "Expired", "")?;
+            }
+            let query = format!("&resourceVersion={from}");
+            let events = events(&server, User::Admin, &query, "application/json", ("ERROR", ""))?;
+            expect_eq("the reason", &json!("Expired"), &events[0]["object"]["reason"])
         })
 }

@@ -109,7 +109,11 @@ impl Asking<'_> {
         offered.kinds.extend(kinds::KINDS.into_iter().filter(|kind| self.serves(kind)));
         let cluster = self.state.cluster(self.installation, LOCAL, self.now);
         let version = cluster.as_ref().map_or("v1.32.4", Cluster::version);
-        let front = Front { version, offered: &offered, document: documents::of };
+        let document = match self.serves(&KUBECONFIG) {
+            true => documents::of,
+            false => documents::without_kubeconfigs,
+        };
+        let front = Front { version, offered: &offered, document };
         front.answer(&self.asked.path, self.method, self.headers)
     }
 

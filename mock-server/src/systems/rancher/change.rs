@@ -10,12 +10,11 @@ use super::create::mark_updated;
 use super::kinds::{KUBECONFIG, TOKEN};
 use crate::kube::Kind;
 use crate::kube::body::Written;
+use crate::kube::deletion::DeleteOptions;
 use crate::kube::patch::Patch;
 use crate::kube::status::{self, Refusal};
 use crate::kube::store::Key;
-use crate::kube::write::{
-    DeleteOptions, Done, admit, dry, forget_version, keep_metadata, label_causes,
-};
+use crate::kube::write::{Done, admit, dry, forget_version, keep_metadata, metadata_causes};
 
 pub(super) fn update(
     asking: &Asking<'_>,
@@ -56,7 +55,7 @@ fn rewrite(
         let (mut after, warnings) = admit(kind, asking.query, change(&before)?, duplicates)?;
         keep_metadata(kind, name, &before, &mut after)?;
         let mut causes = Vec::new();
-        label_causes(&after, &mut causes);
+        metadata_causes(&after, &mut causes);
         if !causes.is_empty() {
             return Err(Refusal::invalid(kind, name, &causes));
         }
@@ -97,6 +96,16 @@ fn keep_kubeconfig(before: &Value, after: &mut Value) -> Result<(), Refusal> {
             return Err(Refusal::bad_request(format!("spec.{field} is immutable")));
         }
     }
+    // What ties it to its tokens is the server's: without, it would outlive them.
+    for field in ["ownerReferences", "generateName", "finalizers"] {
+        let kept = before.pointer(&format!("/metadata/{field}")).cloned();
+        if let Some(metadata) = after.get_mut("metadata").and_then(Value::as_object_mut) {
+            match kept {
+                Some(kept) => metadata.insert(field.to_owned(), kept),
+                None => metadata.remove(field),
+            };
+        }
+    }
     let owner = "/metadata/labels/cattle.io~1user-id";
     if let Some(owner) = before.pointer(owner).cloned() {
         if !after["metadata"]["labels"].is_object() {
@@ -119,7 +128,7 @@ pub(super) fn delete(
     kind: &'static Kind,
     body: &Value,
 ) -> Result<Value, Refusal> {
-    let options = DeleteOptions::read(asking.query, body)?;
+    let options = DeleteOptions::read(kind, asking.query, body)?;
     let name = asking.asked.name.as_str();
     let gone = delete_one(asking, kind, name, &options)?;
     if kind.kind != TOKEN.kind {
@@ -163,7 +172,7 @@ pub(super) fn delete_collection(
     kind: &'static Kind,
     body: &Value,
 ) -> Result<Value, Refusal> {
-    let options = DeleteOptions::read(asking.query, body)?;
+    let options = DeleteOptions::read(kind, asking.query, body)?;
     let selection = asking.selection(kind)?;
     let chosen: Vec<String> = asking.state.store.read(|store| {
         let found = store.list(kind, "", None).filter(|(_, object)| selection.matches(object));

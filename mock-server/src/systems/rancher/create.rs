@@ -4,24 +4,28 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::api::Asking;
 use super::kinds::{EXT, KUBECONFIG, TOKEN};
 use super::render::{Kubeconfig, Login};
 use super::rules;
-use super::state::ownership;
+use super::state::{State, ownership};
 use super::tokens::{self, NAME_LETTERS, New, condition};
 use super::visit::TOKEN_ID;
 use crate::kube::age::stamp;
 use crate::kube::body::Written;
 use crate::kube::status::Refusal;
 use crate::kube::store::Key;
-use crate::kube::write::{Done, admit, dry, label_causes, text};
+use crate::kube::write::{Done, admit, dry, metadata_causes, text};
 use crate::world::rancher::Cluster;
 
 /// As many as anybody needs, so that the memory of the machine is not one client's.
 const MOST: usize = 20_000;
+
+const UID: &str = "/metadata/uid";
+const NAME: &str = "/metadata/name";
 
 fn forbidden(why: &str) -> Refusal {
     Refusal::forbidden(KUBECONFIG.plural, EXT, "", why)
@@ -49,7 +53,7 @@ pub(super) fn answer(asking: &Asking<'_>, written: Written) -> Result<Done, Refu
     }
     let causes = {
         let mut causes = Vec::new();
-        label_causes(&object, &mut causes);
+        metadata_causes(&object, &mut causes);
         causes
     };
     if !causes.is_empty() {
@@ -239,20 +243,45 @@ impl Making<'_, '_> {
                 self.clusters.iter().map(|one| one.ace.is_some().then(|| mint(Some(&one.name))));
             (shared, own.collect())
         };
-        let mut complete = (*pending).clone();
-        if !minted.is_empty() {
-            complete["metadata"]["ownerReferences"] = minted.iter().map(ownership).collect();
-        }
-        complete["status"] = tokens::status("Complete", &minted, now);
-        let stored = state.store.edit(|store| store.put(key, complete));
+        let stored = complete(state, &key, &pending, &minted, now)?;
         let mut shown = (*stored).clone();
         shown["status"]["value"] = self.text(&stored, shared, own).into();
         Ok(shown)
     }
 }
 
+/// Puts the tokens on what is pending, if that is still there: who deleted it meanwhile could
+/// not know of its tokens, and they must not outlive it.
+fn complete(
+    state: &State,
+    key: &Key,
+    pending: &Value,
+    minted: &[Value],
+    now: Timestamp,
+) -> Result<Arc<Value>, Refusal> {
+    let stored = state.store.edit(|store| {
+        let found = store.get(key).filter(|found| text(found, UID) == text(pending, UID))?;
+        let lives = |token: &Value| store.get(&Key::of(&TOKEN, "", text(token, NAME))).is_some();
+        if !minted.iter().all(lives) {
+            store.remove(key);
+            return None;
+        }
+        let mut complete = (*found).clone();
+        if !minted.is_empty() {
+            complete["metadata"]["ownerReferences"] = minted.iter().map(ownership).collect();
+        }
+        complete["status"] = tokens::status("Complete", minted, now);
+        Some(store.put(key.clone(), complete))
+    });
+    stored.ok_or_else(|| {
+        let names: Vec<String> = minted.iter().map(|token| text(token, NAME).to_owned()).collect();
+        state.drop_tokens(&names);
+        Refusal::internal(&format!("kubeconfig {} was deleted while it was being made", key.name))
+    })
+}
+
 /// Says on the object that it was changed, once, however often.
-pub(super) fn mark_updated(object: &mut Value, now: jiff::Timestamp) {
+pub(super) fn mark_updated(object: &mut Value, now: Timestamp) {
     if !object["status"].is_object() {
         object["status"] = json!({});
     }
@@ -263,5 +292,41 @@ pub(super) fn mark_updated(object: &mut Value, now: jiff::Timestamp) {
     if let Some(conditions) = conditions.as_array_mut() {
         conditions.retain(|one| one.get("type").and_then(Value::as_str) != Some("Updated"));
         conditions.push(condition("Updated", None, now));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::world::ids::Ids;
+    use crate::world::rancher::Rancher;
+
+    /// What is in between pending and complete, and what is left of it.
+    fn left_after(between: impl FnOnce(&State, &Key, &Value)) -> (bool, usize, usize) {
+        let (ids, now) = (Ids::new([7; 32], 0), Timestamp::UNIX_EPOCH);
+        let state = State::new(Rancher::standard(), &ids, now);
+        let (objects, secrets) = (state.store.read(|store| store.len()), state.secrets().len());
+        let key = Key::of(&KUBECONFIG, "", "kubeconfig-abcde");
+        let pending = json!({"metadata": {"name": key.name, "uid": "1"}});
+        let pending = state.store.edit(|store| store.put(key.clone(), pending));
+        let new = New { user: "u-w7drc", kubeconfig: &key.name, cluster: None, ttl: 60, born: now };
+        let (token, _) = tokens::mint(&state, &ids, &new);
+        between(&state, &key, &token);
+        let done = complete(&state, &key, &pending, &[token], now).is_ok();
+        let objects = state.store.read(|store| store.len()) - objects;
+        (done, objects, state.secrets().len() - secrets)
+    }
+
+    #[test]
+    fn what_is_deleted_while_it_is_made_leaves_nothing() {
+        assert_eq!(left_after(|_, _, _| ()), (true, 2, 1));
+        let deleted = left_after(|state, key, _| {
+            state.store.edit(|store| store.remove(key));
+        });
+        assert_eq!(deleted, (false, 0, 0));
+        let without_token = left_after(|state, _, token| {
+            state.drop_tokens(&[text(token, NAME).to_owned()]);
+        });
+        assert_eq!(without_token, (false, 0, 0));
     }
 }

@@ -6,9 +6,9 @@ use std::sync::LazyLock;
 use schemars::{Schema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
-use super::kinds::{EXT, GROUPS, KINDS, MANAGEMENT};
+use super::kinds::{EXT, GROUPS, KINDS, KUBECONFIG, MANAGEMENT};
 use crate::cluster;
-use crate::kube::openapi;
+use crate::kube::{Kind, openapi};
 
 const CONTRACT: &str = include_str!("../../../../fixtures/contract/rancher.json");
 
@@ -107,21 +107,39 @@ pub(super) fn user(generator: &mut SchemaGenerator) -> Schema {
     place(generator, "io.cattle.management.v3.User")
 }
 
-/// Built when the first client asks.
-static DOCUMENTS: LazyLock<BTreeMap<String, String>> = LazyLock::new(|| {
+type Documents = BTreeMap<String, String>;
+
+fn documents(kinds: &[&'static Kind]) -> Documents {
     GROUPS
         .iter()
         .map(|(group, version)| {
             let (title, own) = if *group == EXT { ("Ext", "0.1") } else { (MANAGEMENT, "v3") };
-            let document = openapi::document(&KINDS, group, title, own);
+            let document = openapi::document(kinds, group, title, own);
             (openapi::path(group, version), document.to_string())
         })
         .collect()
+}
+
+/// Built when the first client asks.
+static DOCUMENTS: LazyLock<Documents> = LazyLock::new(|| documents(&KINDS));
+static SWITCHED_OFF: LazyLock<Documents> = LazyLock::new(|| {
+    let left: Vec<&'static Kind> =
+        KINDS.into_iter().filter(|kind| kind.kind != KUBECONFIG.kind).collect();
+    documents(&left)
 });
 
 /// The document under `/openapi/v3/<path>`, Rancher's or the local cluster's.
 pub(super) fn of(path: &str) -> Option<&'static str> {
-    let own = DOCUMENTS.get(path.trim_matches('/')).map(String::as_str);
+    among(&DOCUMENTS, path)
+}
+
+/// The same, where the feature that kubeconfigs come with is off.
+pub(super) fn without_kubeconfigs(path: &str) -> Option<&'static str> {
+    among(&SWITCHED_OFF, path)
+}
+
+fn among(documents: &'static Documents, path: &str) -> Option<&'static str> {
+    let own = documents.get(path.trim_matches('/')).map(String::as_str);
     own.or_else(|| cluster::document(path))
 }
 

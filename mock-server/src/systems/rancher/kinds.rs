@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, ObjectMeta};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -103,7 +103,20 @@ struct Kubeconfig {
     metadata: ObjectMeta,
     spec: KubeconfigSpec,
     #[serde(skip_serializing_if = "Option::is_none")]
-    status: Option<Value>,
+    status: Option<KubeconfigStatus>,
+}
+
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default)]
+struct KubeconfigStatus {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    summary: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    conditions: Option<Vec<Condition>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tokens: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    value: Option<String>,
 }
 
 #[derive(Default, Serialize, Deserialize)]

@@ -14,6 +14,7 @@ use crate::kube::store::{Key, Store};
 use crate::kube::{Kind, Rule};
 use crate::namespace::Installation;
 use crate::world::annex::Kept;
+use crate::world::ids::Ids;
 use crate::world::rancher::{Rancher, User};
 
 /// The label by which a token names its kubeconfig.
@@ -45,15 +46,28 @@ impl State {
         installation.annex.room(|| {
             let file = &installation.directory.file;
             let world = file.rancher.as_deref().cloned().unwrap_or_else(Rancher::standard);
-            let state = Self {
-                rules: rules::of(&world),
-                world,
-                store: Arc::new(Store::new()),
-                secrets: Mutex::default(),
-            };
-            layout::furnish(&state, &installation.ids, now);
-            state
+            Self::new(world, &installation.ids, now)
         })
+    }
+
+    pub(super) fn new(world: Rancher, ids: &Ids, now: Timestamp) -> Self {
+        let state = Self {
+            rules: rules::of(&world),
+            world,
+            store: Arc::new(Store::new()),
+            secrets: Mutex::default(),
+        };
+        layout::furnish(&state, ids, now);
+        state
+    }
+
+    /// Whether somebody may still be here: users of Rancher while they are there and enabled.
+    pub(super) fn welcome(&self, name: &str) -> bool {
+        if self.login(name).is_some_and(|login| !login.rancher_user) {
+            return true;
+        }
+        let user = self.user(name);
+        user.is_some_and(|user| user.get("enabled").and_then(Value::as_bool) != Some(false))
     }
 
     pub(super) fn secrets(&self) -> MutexGuard<'_, HashMap<String, Secret>> {

@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::api::{self, Asking, Outcome};
-use super::kinds::CLUSTER;
+use super::kinds::{CLUSTER, EXT};
 use super::rules;
 use super::state::State;
 use crate::kube::body::LIMIT;
@@ -99,8 +99,7 @@ impl Visit {
         }
         let uri = uri(path, head.uri.query()).ok_or_else(Refusal::no_such_resource)?;
         let clock = clock(Arc::downgrade(&self.installation));
-        let mut stays = guest.stays;
-        let ended: Ended = Box::pin(async move { while stays.changed().await.is_ok() {} });
+        let ended = ended(&state, &guest, path);
         let call = Call { caller: guest.caller, clock, ended };
         if let Some(cluster) = cluster.filter(|cluster| *cluster != "local") {
             let mut headers = head.headers.clone();
@@ -184,6 +183,28 @@ fn clock(installation: Weak<Installation>) -> Clock {
     })
 }
 
+/// Over when the token is gone, its user is no longer welcome, or what is looked at is switched
+/// off.
+fn ended(state: &Arc<State>, guest: &Guest, path: &str) -> Ended {
+    let (mut stays, user) = (guest.stays.clone(), guest.caller.user.clone());
+    let mut changed = state.store.subscribe();
+    // A watch does not keep alive what it waits for the end of.
+    let state = Arc::downgrade(state);
+    let served = path.strip_prefix("/apis/").is_some_and(|rest| rest.starts_with(EXT));
+    Box::pin(async move {
+        loop {
+            tokio::select! {
+                still = stays.changed() => if still.is_err() { return },
+                still = changed.changed() => if still.is_err() { return },
+            }
+            let Some(state) = state.upgrade() else { return };
+            if !state.welcome(&user) || (served && !state.feature("ext-kubeconfigs")) {
+                return;
+            }
+        }
+    })
+}
+
 /// Lets in whoever has a good token: one that exists, is good for where it is shown, and whose
 /// user is still welcome. Not a word about why not.
 fn enter(state: &State, bearer: Option<&str>, cluster: Option<&str>) -> Result<Guest, Refusal> {
@@ -205,10 +226,8 @@ fn enter(state: &State, bearer: Option<&str>, cluster: Option<&str>) -> Result<G
             return Ok(Guest { caller, stays });
         }
     }
-    let known = state.user(&user).ok_or_else(Refusal::unauthorized)?;
-    if known.get("enabled").and_then(Value::as_bool) == Some(false) {
-        return Err(Refusal::unauthorized());
-    }
+    let known = state.user(&user).filter(|_| state.welcome(&user));
+    let known = known.ok_or_else(Refusal::unauthorized)?;
     caller.groups.push("system:cattle:authenticated".to_owned());
     caller.extra.push(("principalid".to_owned(), vec![format!("local://{user}")]));
     caller.extra.push((TOKEN_ID.to_owned(), vec![name.to_owned()]));
