@@ -219,7 +219,7 @@ fn chosen_ttl() -> Rule {
         .fix("Take spec.ttl as seconds.")
         .check(|bench| {
             let server = bench.server()?;
-            for seconds in [1, 60, 7200] {
+            for seconds in [30, 60, 7200] {
                 expect_ttl(&Made::new(&server, User::Wanda, &json!({"ttl": seconds}))?, seconds)?;
             }
             Ok(())
