@@ -49,7 +49,8 @@ pub(crate) fn all() -> Vec<Rule> {
                 let scene = Scene::honest(bench)?;
                 let run = scene.run(Family::TcpForward)?.without("--token-file").env_remove("HOME");
                 let run = run.env_remove("XDG_CONFIG_HOME").env_remove("XDG_STATE_HOME");
-                scene.expect_unsent(&run.go()?, 3)
+                scene.expect_unsent(&run.go()?, 3)?;
+                scene.expect_done(&scene.run(Family::TcpForward)?.go()?)
             }),
         draft("relative_xdg_directory")
             .title("a relative XDG_CONFIG_HOME, which the standard says to ignore, is not looked into")
@@ -74,6 +75,8 @@ pub(crate) fn all() -> Vec<Rule> {
                     let ran = bare(bench)?.go()?;
                     ran.expect_exit(3)?;
                     clean(&scene, &ran)?;
+                    bench.sandbox()?.write(FILE, honest(&scene), 0o600)?;
+                    scene.expect_done(&bare(bench)?.go()?)?;
                 }
                 Ok(())
             }),
@@ -87,7 +90,9 @@ pub(crate) fn all() -> Vec<Rule> {
                 scene.expect_silent(&ran)?;
                 // Reading the file anyway and refusing it is as good as not reading it.
                 if ran.exit == Exit::Code(3) {
-                    return clean(&scene, &ran);
+                    clean(&scene, &ran)?;
+                    std::fs::remove_file(bench.sandbox()?.path(FILE))?;
+                    return scene.expect_done(&scene.run(Family::TcpForward)?.go()?);
                 }
                 scene.expect_done(&ran)
             }),

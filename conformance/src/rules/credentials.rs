@@ -95,7 +95,8 @@ fn clean_or_refused(bench: &Bench) -> Outcome {
             "something else",
         );
     }
-    scene.expect_unsent(&ran, 3)
+    scene.expect_unsent(&ran, 3)?;
+    scene.expect_done(&scene.run(Family::TcpForward)?.go()?)
 }
 
 fn insecure(family: Family) -> Rule {

@@ -5,14 +5,16 @@ use serde_json::json;
 use super::errors::{denial, draft};
 use super::scene::Scene;
 use crate::bench::referee::Body;
-use crate::bench::{Answer, Family, Ran};
-use crate::rule::{Claim, Rule};
+use crate::bench::{Answer, Exit, Family, Ran};
+use crate::rule::{Claim, Need, Rule};
 use crate::verdict::{Outcome, expect, expect_eq};
 
 pub(crate) fn all() -> Vec<Rule> {
     Family::ALL
         .into_iter()
-        .flat_map(|family| [control_characters(family), json_escapes(family)])
+        .flat_map(|family| {
+            [control_characters(family), at_a_terminal(family), json_escapes(family)]
+        })
         .collect()
 }
 
@@ -63,6 +65,32 @@ fn control_characters(family: Family) -> Rule {
                 let ran = scene.run(family)?.go()?;
                 scene.expect_failure(&ran, 1)?;
                 expect_tame(&ran, true)?;
+            }
+            Ok(())
+        })
+}
+
+/// What a terminal is made to do by a server. A client may colour its own words there.
+const ACTS: [&str; 8] =
+    ["\u{1b}[2J", "\u{1b}]", "\u{7}", "\u{8}", "\u{9b}", "\u{202e}", "\u{2066}", "\u{200f}"];
+
+fn at_a_terminal(family: Family) -> Rule {
+    draft(family, "at_a_terminal")
+        .claims([Claim::hostile("C17"), Claim::hostile("C18")])
+        .needs([Need::Program("setsid")])
+        .title(format!("nothing a server says reaches the terminal of {} raw", family.name()))
+        .check(move |bench| {
+            let page = Answer::text(502, HOSTILE).header("content-type", "text/html");
+            for (code, answer) in [(77, hostile()), (1, page)] {
+                let scene = Scene::answering(bench, answer)?;
+                let (exit, screen) = scene.run(family)?.at_terminal(80, 24)?.finish()?;
+                expect_eq("how it ended", &Exit::Code(code), &exit)?;
+                let screen = String::from_utf8_lossy(&screen);
+                expect(!screen.trim().is_empty(), "the screen", "a word", "nothing")?;
+                let acts = ACTS.iter().find(|text| screen.contains(**text));
+                let shown = acts.map(|text| text.escape_unicode().to_string());
+                expect(acts.is_none(), "the screen", "nothing raw", shown.unwrap_or_default())?;
+                scene.expect_requests(1, 0)?;
             }
             Ok(())
         })

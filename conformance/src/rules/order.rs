@@ -24,7 +24,9 @@ pub(crate) fn all() -> Vec<Rule> {
                 let scene = Scene::honest(bench)?;
                 std::fs::remove_file(bench.sandbox()?.bin().join("ssh"))?;
                 let ran = scene.run(Family::Ssh)?.without("--token-file").go()?;
-                scene.expect_unsent(&ran, 3)
+                scene.expect_unsent(&ran, 3)?;
+                let whole = Scene::honest(bench)?;
+                whole.expect_done(&whole.run(Family::Ssh)?.go()?)
             }),
     );
     rules.push(

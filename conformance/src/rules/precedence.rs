@@ -36,7 +36,8 @@ pub(crate) fn all() -> Vec<Rule> {
                 ran.expect_exit(3)?;
                 ran.expect_stdout_empty()?;
                 at.expect_untouched()?;
-                other.expect_untouched()
+                other.expect_untouched()?;
+                goes_through(bench, &at)
             }),
         draft("server.profile")
             .title("the default profile names the server and the token when nothing else does")
@@ -73,7 +74,8 @@ pub(crate) fn all() -> Vec<Rule> {
                 let ran = run.env("PLEXSPHERE_TOKEN", "tok-env").go()?;
                 ran.expect_exit(3)?;
                 ran.expect_stdout_empty()?;
-                at.expect_untouched()
+                at.expect_untouched()?;
+                goes_through(bench, &at)
             }),
         draft("token.environment_before_profile")
             .title("PLEXSPHERE_TOKEN goes before the profile's token")
@@ -101,7 +103,8 @@ pub(crate) fn all() -> Vec<Rule> {
                 ran.expect_stdout_empty()?;
                 ran.expect_stderr_says_something()?;
                 at.expect_untouched()?;
-                other.expect_untouched()
+                other.expect_untouched()?;
+                goes_through(bench, &at)
             }),
         draft("token.saved_for_a_prefix_of_the_host")
             .title("a saved token does not go to a host whose name merely begins like the right one")
@@ -113,7 +116,8 @@ pub(crate) fn all() -> Vec<Rule> {
                 bench.sandbox()?.write_config(&config)?;
                 let ran = bare(bench)?.flag("--server", at.url()).go()?;
                 ran.expect_exit(3)?;
-                at.expect_untouched()
+                at.expect_untouched()?;
+                goes_through(bench, &at)
             }),
         draft("profile.flag_before_environment")
             .title("--profile goes before PLEXSPHERE_PROFILE, which goes before default_profile")
@@ -191,6 +195,12 @@ fn bearers(at: &Referee) -> Outcome<Vec<String>> {
         request.headers.get("authorization").unwrap_or_default().to_owned()
     };
     Ok(at.requests_of("IssueSession")?.into_iter().map(of).collect())
+}
+
+/// With a token of its own the same server is asked: it was the credential that was missing.
+fn goes_through(bench: &Bench, at: &Referee) -> Outcome {
+    let run = bare(bench)?.flag("--server", at.url()).env("PLEXSPHERE_TOKEN", "tok-env");
+    reached(&run.go()?, at, "tok-env")
 }
 
 fn reached(ran: &Ran, at: &Referee, token: &str) -> Outcome {

@@ -188,7 +188,8 @@ fn no_prompt(family: Family) -> Rule {
             let typed = bench.sandbox()?.write("tmp/typed", "psk_dev_operator\nyes\n", 0o600)?;
             let run = scene.run(family)?.without("--token-file").stdin_file(typed);
             let ran = run.timeout(Duration::from_secs(5)).go()?;
-            scene.expect_unsent(&ran, 3)
+            scene.expect_unsent(&ran, 3)?;
+            scene.expect_done(&scene.run(family)?.go()?)
         })
 }
 

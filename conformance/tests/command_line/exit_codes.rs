@@ -71,7 +71,8 @@ fn exit_3_when_the_harness_cannot_work() {
     assert_eq!(code(&output), 3, "{output:?}");
     assert!(!output.stderr.is_empty(), "{output:?}");
     // A server that never becomes ready breaks the first rule; the rest is not run.
-    let output = conformance(&["run", "--mock-server", "/bin/true", "--rule", OTHER_SERVER_RULE]);
+    let one_by_one = ["--rule", OTHER_SERVER_RULE, "--jobs", "1"];
+    let output = conformance(&[&["run", "--mock-server", "/bin/true"][..], &one_by_one].concat());
     assert_eq!(code(&output), 3, "{output:?}");
     let text = stdout(&output);
     assert!(text.contains("broken  server.whoami"), "{text}");

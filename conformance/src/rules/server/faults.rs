@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::should;
 use crate::bench::{Bench, Family, Identity, Server};
 use crate::rule::{Claim, Need, Rule, RuleDraft};
-use crate::verdict::{Outcome, expect_eq};
+use crate::verdict::{Outcome, expect, expect_eq};
 
 /// A scenario whose answer no honest world gives.
 const SCENARIO: &str = "signing_unavailable";
@@ -119,7 +119,9 @@ fn refused(bench: &Bench) -> Outcome {
 fn own_namespace(bench: &Bench) -> Outcome {
     let server = bench.server()?;
     expect_eq("the status", &201, &arm(&server, "/ns/faulty", &json!({"scenario": SCENARIO}))?)?;
-    expect_eq("the status in another namespace", &201, &issue(&server, "a")?.0)?;
+    let (status, session, _) = issue(&server, "a")?;
+    expect_eq("the status in another namespace", &201, &status)?;
+    expect(session["token"].is_string(), "the session issued there", "one with a token", "none")?;
     armed(&server, &json!({"scenario": SCENARIO}))?;
     server.call("POST", "/__mock/reset").send()?;
     expect_eq("the status after a reset", &201, &issue(&server, "b")?.0)
