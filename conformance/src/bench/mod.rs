@@ -40,7 +40,7 @@ pub use self::contract::{Generation, System};
 pub use self::evidence::Evidence;
 pub use self::fake_ssh::{Ending, FakeSsh, SshCall};
 pub use self::http::{Headers, Request, Response, Wire};
-pub use self::patience::{SOON, until};
+pub use self::patience::{SOON, Second, until};
 pub use self::processes::{Seen, holding};
 pub use self::pty::Terminal;
 pub use self::ran::{Exit, Ran, yaml};
