@@ -148,6 +148,12 @@ async fn command_lines_do_what_a_shell_does() {
             1,
         ),
         ("sh -c 'echo $0 $1; exit 6' zero one", "zero one\n", 6),
+        // Sums.
+        ("x=5; echo $((x * 2 + $x)) \"$(( (1 + 2) > 2 ))\" $(($(echo 4) % 3))", "15 1 1\n", 0),
+        ("i=0; while [ $i -lt 3 ]; do i=$((i+1)); done; echo $i", "3\n", 0),
+        ("echo $((1/0))", "sh: 1: arithmetic expression: division by zero: \"1/0\"\n", 2),
+        ("x=$((1 +)); echo $?", "2\nsh: 1: arithmetic expression: expecting primary: \"1 +\"\n", 0),
+        ("echo $((1", "sh: 1: Syntax error: end of file unexpected\n", 2),
         // What is no command.
         ("echo 'open", "sh: 1: Syntax error: end of file unexpected\n", 2),
         ("echo a | | b", "sh: 1: Syntax error: \"|\" unexpected\n", 2),

@@ -27,6 +27,8 @@ pub(crate) const ASKPASS_PIN: &str = "PLEXCTL_ASKPASS_PIN";
 pub(crate) const ASKPASS_LOGIN: &str = "PLEXCTL_ASKPASS_LOGIN";
 /// Given to the ssh child: the port that goes with the host above.
 pub(crate) const ASKPASS_PORT: &str = "PLEXCTL_ASKPASS_PORT";
+/// Given to the ssh child: a file in which the helper notes that ssh compared the host's key.
+pub(crate) const ASKPASS_NOTE: &str = "PLEXCTL_ASKPASS_NOTE";
 /// OpenSSH: the program that answers its prompts.
 pub(crate) const SSH_ASKPASS: &str = "SSH_ASKPASS";
 /// OpenSSH: `force` makes it use that program even when there is a terminal.

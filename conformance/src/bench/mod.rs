@@ -44,7 +44,7 @@ pub use self::fake_ssh::{Ending, FakeSsh, SshCall};
 pub(crate) use self::guest::Patience;
 pub use self::http::{Headers, Request, Response, Wire};
 pub use self::issued::Issued;
-pub use self::patience::{SOON, until};
+pub use self::patience::{SOON, Second, until};
 pub use self::processes::{Seen, holding};
 pub use self::pty::Terminal;
 pub use self::ran::{Exit, Ran, yaml};

@@ -50,10 +50,9 @@ impl Door {
     pub async fn serve(self, listener: TcpListener) -> EndReason {
         let (ended, activity) = (self.ended.clone(), Arc::clone(&self.activity));
         let door = Arc::new(self);
-        porch::serve(listener, ended, activity, MAX_VISITS, move |number, stream, totals| {
-            Arc::clone(&door).visit(number, stream, totals)
-        })
-        .await
+        let visit = move |number, stream, totals| Arc::clone(&door).visit(number, stream, totals);
+        let excess = |stream| async { drop::<TcpStream>(stream) };
+        porch::serve(listener, ended, activity, MAX_VISITS, visit, excess).await
     }
 
     async fn visit(self: Arc<Self>, number: u64, stream: TcpStream, totals: Arc<Totals>) {
@@ -100,7 +99,11 @@ struct Visit {
 
 impl Visit {
     async fn answer(&self, request: Request<Incoming>) -> Response<Body> {
-        let Some(token) = bearer(&request) else { return unauthorized() };
+        let Some(token) = bearer(&request) else {
+            let (connection, request) = (self.number, "token_required");
+            self.door.activity.report(Event::RequestRefused { connection, request });
+            return unauthorized();
+        };
         if self.door.redeemer.redeem(token, &self.door.caller.user).is_err() {
             return unauthorized();
         }
@@ -147,7 +150,8 @@ impl Visit {
 fn bearer(request: &Request<Incoming>) -> Option<&str> {
     let value = request.headers().get(AUTHORIZATION)?.to_str().ok()?;
     let (scheme, token) = value.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+    let token = token.trim();
+    (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token)
 }
 
 /// Not a word about why: that is in the journal.

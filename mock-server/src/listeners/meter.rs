@@ -2,17 +2,14 @@
 
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use super::pulse::Pulse;
 use super::{Activity, Event};
-
-/// Traffic is told this often at most.
-const TELL: Duration = Duration::from_secs(1);
 
 /// What one connection has carried. The connection's end is told when this is dropped.
 pub(super) struct Meter {
@@ -21,7 +18,7 @@ pub(super) struct Meter {
     totals: Arc<Totals>,
     bytes_in: AtomicU64,
     bytes_out: AtomicU64,
-    told: Mutex<Option<Instant>>,
+    pulse: Pulse,
 }
 
 /// What all connections of a listener have carried.
@@ -49,16 +46,22 @@ impl Meter {
             totals: Arc::clone(totals),
             bytes_in: AtomicU64::new(0),
             bytes_out: AtomicU64::new(0),
-            told: Mutex::new(None),
+            pulse: Pulse::default(),
         })
     }
 
     fn arrived(&self, bytes: usize) {
         self.bytes_in.fetch_add(bytes as u64, Ordering::Relaxed);
-        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        if told.is_none_or(|at| at.elapsed() >= TELL) {
-            *told = Some(Instant::now());
-            drop(told);
+        self.tell();
+    }
+
+    fn left(&self, bytes: usize) {
+        self.bytes_out.fetch_add(bytes as u64, Ordering::Relaxed);
+        self.tell();
+    }
+
+    fn tell(&self) {
+        if self.pulse.is_due() {
             self.activity.report(Event::Traffic { connection: self.connection });
         }
     }
@@ -112,7 +115,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Metered<S> {
     ) -> Poll<io::Result<usize>> {
         let polled = Pin::new(&mut self.stream).poll_write(context, bytes);
         if let (Poll::Ready(Ok(written)), Some(meter)) = (&polled, self.meter.get()) {
-            meter.bytes_out.fetch_add(*written as u64, Ordering::Relaxed);
+            meter.left(*written);
         }
         polled
     }

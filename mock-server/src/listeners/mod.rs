@@ -11,6 +11,7 @@ pub mod k8s;
 mod meter;
 mod porch;
 mod port;
+mod pulse;
 pub mod ssh;
 pub mod tcp;
 
@@ -107,7 +108,7 @@ pub enum Event {
         bytes_in: u64,
         bytes_out: u64,
     },
-    /// Bytes arrived from a client; told at most once a second.
+    /// Bytes went either way; told at most once a second.
     Traffic {
         connection: u64,
     },
@@ -140,6 +141,13 @@ pub enum Event {
         bytes_in: u64,
         bytes_out: u64,
     },
+}
+
+impl Event {
+    /// A connection beyond those that are taken.
+    fn too_many(connection: u64) -> Self {
+        Self::RequestRefused { connection, request: "connection_limit" }
+    }
 }
 
 /// Is told what happens. Called from connection tasks: it must not block.

@@ -17,16 +17,19 @@ const GOODBYE: Duration = Duration::from_millis(400);
 /// Waiting after an accept that failed, for example for want of descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// Serves each connection by `visit` until the session ends; then nothing of it runs on.
-pub(super) async fn serve<F>(
+/// Serves each connection by `visit` until the session ends; then nothing of it runs on. Beyond
+/// `most` at once they are sent away by `excess`, and beyond twice as many without a word.
+pub(super) async fn serve<F, G>(
     listener: TcpListener,
     mut ended: Ended,
     activity: Arc<dyn Activity>,
     most: usize,
     visit: impl Fn(u64, TcpStream, Arc<Totals>) -> F,
+    excess: impl Fn(TcpStream) -> G,
 ) -> EndReason
 where
     F: Future<Output = ()> + Send + 'static,
+    G: Future<Output = ()> + Send + 'static,
 {
     let totals = Arc::new(Totals::default());
     let mut visits = JoinSet::new();
@@ -41,9 +44,16 @@ where
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                     continue;
                 };
-                if visits.len() < most && stream.set_nodelay(true).is_ok() {
-                    number += 1;
+                number += 1;
+                // A connection that cannot be set up is gone already.
+                let _ = stream.set_nodelay(true);
+                if visits.len() < most {
                     visits.spawn(visit(number, stream, Arc::clone(&totals)));
+                    continue;
+                }
+                activity.report(Event::too_many(number));
+                if visits.len() < 2 * most {
+                    visits.spawn(excess(stream));
                 }
             }
         }

@@ -111,16 +111,24 @@ impl Login {
 
     /// Runs one command line on a terminal.
     pub async fn exec_on(&self, command: &str, mut terminal: Terminal) -> Ended {
-        let mut shell = Shell::new(Arc::clone(&self.shared), Some(terminal.size()));
+        let mut shell = self.shell_on(&terminal);
         let running = terminal::run_one(&mut shell, command, &mut terminal);
         self.until_killed(running).await
     }
 
     /// An interactive shell on a terminal.
     pub async fn interactive(&self, mut terminal: Terminal) -> Ended {
-        let mut shell = Shell::new(Arc::clone(&self.shared), Some(terminal.size()));
+        let mut shell = self.shell_on(&terminal);
         let running = terminal::interactive(&mut shell, &mut terminal);
         self.until_killed(running).await
+    }
+
+    fn shell_on(&self, terminal: &Terminal) -> Shell {
+        let mut shell = Shell::new(Arc::clone(&self.shared), Some(terminal.size()));
+        if !terminal.kind().is_empty() {
+            shell.export("TERM", terminal.kind());
+        }
+        shell
     }
 
     async fn until_killed(&self, running: impl Future<Output = Outcome>) -> Ended {

@@ -6,11 +6,12 @@ use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use pty_process::OwnedWritePty;
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::Signal;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::process::Child;
 use tokio::sync::{mpsc, watch};
 
+use super::kin::{self, Kin};
 use crate::listeners::ssh::{Answer, Backend, Request, Task};
 use crate::machine::Size;
 
@@ -36,26 +37,6 @@ impl Backend for HostShell {
     }
 }
 
-/// Ends all that was started in it when the client or the session goes.
-struct Group(Option<Pid>);
-
-impl Group {
-    fn of(child: &Child) -> Self {
-        Self(child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw))
-    }
-}
-
-impl Drop for Group {
-    fn drop(&mut self) {
-        if let Some(group) = self.0 {
-            for signal in [Signal::HUP, Signal::KILL] {
-                // It may have ended long since.
-                let _ = kill_process_group(group, signal);
-            }
-        }
-    }
-}
-
 fn shell() -> std::ffi::OsString {
     std::env::var_os("SHELL").unwrap_or_else(|| "/bin/sh".into())
 }
@@ -70,18 +51,21 @@ fn arguments(command: Option<&str>) -> Vec<&str> {
 
 async fn on_terminal(request: Request) -> io::Result<Answer> {
     let (pty, terminal) = pty_process::open().map_err(io::Error::other)?;
+    let mark = kin::mark();
+    let term = if request.term.is_empty() { "xterm-256color" } else { &request.term };
     let mut command = pty_process::Command::new(shell())
         .args(arguments(request.command.as_deref()))
         .env_clear()
         .envs(surroundings())
-        .env("TERM", "xterm-256color")
+        .env("TERM", term)
+        .env(kin::MARK, &mark)
         .kill_on_drop(true);
     if let Some(home) = std::env::home_dir() {
         command = command.current_dir(home);
     }
     let mut child = command.spawn(terminal).map_err(io::Error::other)?;
     // The leader of a session is the leader of a group of its own, too.
-    let _group = Group::of(&child);
+    let _kin = Kin::of(&child, mark);
     let (out, typed) = pty.into_split();
     let typing = type_in(request.stdin, typed, request.terminal);
     let showing = show(out, request.stdout);
@@ -124,11 +108,13 @@ async fn type_in(
 }
 
 async fn on_pipes(request: Request) -> io::Result<Answer> {
+    let mark = kin::mark();
     let mut command = tokio::process::Command::new(shell());
     command
         .args(request.command.as_deref().map_or_else(Vec::new, |command| vec!["-c", command]))
         .env_clear()
         .envs(surroundings())
+        .env(kin::MARK, &mark)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -138,7 +124,7 @@ async fn on_pipes(request: Request) -> io::Result<Answer> {
         command.current_dir(home);
     }
     let mut child = command.spawn()?;
-    let _group = Group::of(&child);
+    let _kin = Kin::of(&child, mark);
     let (Some(stdin), Some(stdout), Some(stderr)) =
         (child.stdin.take(), child.stdout.take(), child.stderr.take())
     else {

@@ -5,8 +5,8 @@ use std::sync::{Arc, Weak};
 
 use uuid::Uuid;
 
-use super::report::{self, Activity, Note, Report, carried};
-use crate::listeners::{self, Event};
+use super::report::{self, Activity, Note, Report, TerminatedBy, carried};
+use crate::listeners::{self, EndReason, Event};
 use crate::namespace::Installation;
 use crate::world::journal::Journal;
 use crate::world::kind::Kind;
@@ -53,6 +53,15 @@ impl Log {
     }
 }
 
+fn cause(reason: EndReason) -> TerminatedBy {
+    match reason {
+        EndReason::Revoked => TerminatedBy::OperatorRevoke,
+        EndReason::Expired => TerminatedBy::TtlExpired,
+        EndReason::Idle => TerminatedBy::IdleTimeout,
+        EndReason::Shutdown => TerminatedBy::PlexdClose,
+    }
+}
+
 impl listeners::Activity for Log {
     fn report(&self, event: Event) {
         match event {
@@ -79,9 +88,10 @@ impl listeners::Activity for Log {
             Event::RequestRefused { request, .. } => {
                 self.detail("request_refused", &format!("?request={request}"));
             }
-            Event::SessionEnded { bytes_in, bytes_out, .. } => {
+            Event::SessionEnded { bytes_in, bytes_out, reason } => {
                 if self.started.load(Ordering::Relaxed) {
-                    self.tell(Activity::SessionEnded { bytes_in, bytes_out });
+                    let terminated_by = Some(cause(reason));
+                    self.tell(Activity::SessionEnded { bytes_in, bytes_out, terminated_by });
                 }
             }
         }

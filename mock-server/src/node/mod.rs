@@ -5,6 +5,8 @@
 mod backends;
 #[cfg(unix)]
 mod host_shell;
+#[cfg(unix)]
+mod kin;
 mod log;
 mod redeemer;
 mod report;
@@ -33,7 +35,7 @@ use backends::Backends;
 pub use backends::Clusters;
 use log::Log;
 use redeemer::Door;
-pub use report::{Activity, Report, take};
+pub use report::{Activity, Report, TerminatedBy, take};
 pub use site::{Site, host_of};
 
 /// The node of one installation.

@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 
+use serde::Deserialize;
 use uuid::Uuid;
 
 use crate::namespace::Installation;
@@ -34,7 +35,29 @@ pub enum Activity {
     SessionEnded {
         bytes_in: u64,
         bytes_out: u64,
+        terminated_by: Option<TerminatedBy>,
     },
+}
+
+/// Why a node closed a listener. The session itself ends by its own rules.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TerminatedBy {
+    TtlExpired,
+    IdleTimeout,
+    PlexdClose,
+    OperatorRevoke,
+}
+
+impl TerminatedBy {
+    fn detail(self) -> &'static str {
+        match self {
+            Self::TtlExpired => "&terminated_by=ttl_expired",
+            Self::IdleTimeout => "&terminated_by=idle_timeout",
+            Self::PlexdClose => "&terminated_by=plexd_close",
+            Self::OperatorRevoke => "&terminated_by=operator_revoke",
+        }
+    }
 }
 
 impl Report {
@@ -64,7 +87,10 @@ impl Activity {
                 let status = status.map_or_else(String::new, |code| format!("&status={code}"));
                 format!("?verb={verb}&resource={resource}{status}")
             }
-            Self::SessionEnded { bytes_in, bytes_out } => carried(*bytes_in, *bytes_out),
+            Self::SessionEnded { bytes_in, bytes_out, terminated_by } => {
+                let cause = terminated_by.map_or("", TerminatedBy::detail);
+                carried(*bytes_in, *bytes_out) + cause
+            }
         }
     }
 }

@@ -6,11 +6,12 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use mock_server::MockServer;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::client::{Client, at_noon, k8s, ssh, tcp, with};
 use crate::door_clients::{kubeconfig, stock_ssh};
 use crate::doors::{Issued, Running, ends_soon, program, until};
+use crate::process::trusting;
 
 /// A shell, a watch and a stream, all open.
 struct Open {
@@ -64,6 +65,36 @@ fn prompt(command: &mut Command) -> Running {
 fn watch(mut command: Command) -> Running {
     let piped = command.args(["get", "pods", "-w"]).stdin(Stdio::null());
     Running(piped.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
+}
+
+#[test]
+fn what_a_watch_shows_puts_idleness_off() {
+    if program("kubectl").is_none() {
+        return;
+    }
+    let server = at_noon().start().unwrap();
+    let client = Client::of(&server);
+    let home = tempfile::tempdir().unwrap();
+    let watched = Issued::new(&client, &k8s());
+    let _watching = watch(kubeconfig(home.path(), &server, &watched, &watched.token));
+    until("a watch", || client.get("/__mock/requests").text.contains("verb=watch"));
+    client.advance(800);
+    let mut body = k8s();
+    body["target"]["k8s"] = json!({"user": "root", "impersonate_groups": ["system:masters"]});
+    let masters = Issued::new(&client, &body);
+    let base = format!("https://{}", masters.endpoint);
+    let api = Client::new(&base).with_agent(trusting(server.ca_pem())).token(&masters.token);
+    let mut pods = 0;
+    until("activity shows", || {
+        pods += 1;
+        let pod = json!({
+            "apiVersion": "v1", "kind": "Pod", "metadata": {"name": format!("pod-{pods}")},
+            "spec": {"containers": [{"name": "one", "image": "one"}]},
+        });
+        let answer = api.post("/api/v1/namespaces/default/pods", &pod);
+        assert_eq!(answer.status, 201, "{}", answer.text);
+        client.session(&watched.id).json()["last_active_at"] == "2026-06-01T12:13:20Z"
+    });
 }
 
 #[test]

@@ -31,6 +31,20 @@ fn listeners_are_on_the_loopback_interface_whatever_they_are_called() {
     }
 }
 
+#[test]
+fn a_request_without_a_token_is_noted() {
+    let server = MockServer::builder().start().unwrap();
+    let client = Client::of(&server);
+    let kube = Issued::new(&client, &k8s());
+    let base = format!("https://{}", kube.endpoint);
+    let api = Client::new(&base).with_agent(trusting(server.ca_pem()));
+    for (n, caller) in [api.nobody(), api.token("")].iter().enumerate() {
+        assert_eq!(caller.get("/api/v1/pods").status, 401);
+        let journal = client.get("/__mock/requests").text;
+        assert_eq!(journal.matches("request=token_required").count(), n + 1, "{journal}");
+    }
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn listeners_are_where_the_server_is_told_to_be() {

@@ -98,6 +98,9 @@ fn a_revoked_session_drops_its_stream_and_its_port() {
     client.revoke(&issued.id);
     ends_soon(&mut stream);
     until("the port is closed", || std::net::TcpStream::connect(issued.address()).is_err());
+    until("the cause is told", || {
+        client.get("/__mock/requests").text.contains("terminated_by=operator_revoke")
+    });
 }
 
 #[test]
@@ -160,6 +163,63 @@ fn a_session_of_single_use_is_used_once() {
     drop(stream);
     until("the second is refused", || issued.ask(TARGET, &issued.token).1.contains(" 407 "));
     assert_eq!(refusals(&client), ["already_used"]);
+}
+
+#[test]
+fn a_plain_session_of_single_use_is_used_once() {
+    let (_server, client) = start();
+    client.change_world(|world| {
+        world["listeners"]["single_use"] = true.into();
+        world["listeners"]["tcp_auth"] = "none".into();
+    });
+    let issued = Issued::new(&client, &tcp());
+    let mut back = [0; 2];
+    let mut first = issued.connect();
+    first.write_all(b"hi").unwrap();
+    first.read_exact(&mut back).unwrap();
+    let mut beside = issued.connect();
+    assert_eq!(beside.read(&mut back).unwrap_or(0), 0, "two at once");
+    drop(first);
+    until("the second is refused", || {
+        assert_eq!(issued.connect().read(&mut back).unwrap_or(0), 0, "it was let in");
+        refusals(&client).first().is_some_and(|name| name == "already_used")
+    });
+    let journal = client.get("/__mock/requests").text;
+    assert!(journal.contains("request=connection_limit"), "{journal}");
+}
+
+#[test]
+fn whoever_comes_to_a_full_listener_is_told_unheard() {
+    let (_server, client) = start();
+    let issued = Issued::new(&client, &tcp());
+    let silent: Vec<_> = (0..128).map(|_| issued.connect()).collect();
+    // Accepted in their order, so there is no place for this one.
+    let (_, answer) = issued.ask(TARGET, &issued.token);
+    assert!(answer.contains(" 409 "), "{answer}");
+    drop(silent);
+    until("there is a place again", || issued.ask(TARGET, &issued.token).1.contains(" 200 "));
+}
+
+#[test]
+fn what_only_the_target_sends_puts_idleness_off() {
+    let near = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = near.local_addr().unwrap().to_string();
+    let (_server, client) = start();
+    client.change_world(|world| {
+        world["tcp_targets"] = json!([{"host": "10.0.0.5", "port": 5432, "leads_to": address}]);
+    });
+    let issued = Issued::new(&client, &tcp());
+    let (mut stream, answer) = issued.ask(TARGET, &issued.token);
+    assert!(answer.contains(" 200 "), "{answer}");
+    let (mut far, _) = near.accept().unwrap();
+    for moment in ["2026-06-01T12:13:20Z", "2026-06-01T12:26:40Z"] {
+        client.advance(800);
+        until("activity shows", || {
+            far.write_all(b"x").unwrap();
+            stream.read_exact(&mut [0]).unwrap();
+            client.session(&issued.id).json()["last_active_at"] == moment
+        });
+    }
 }
 
 #[test]

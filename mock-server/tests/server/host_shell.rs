@@ -1,5 +1,6 @@
 //! A real shell, for those who asked for one.
 
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use crate::client::{Client, ssh};
@@ -47,6 +48,55 @@ fn it_is_offered_with_a_warning_and_ends_with_its_session() {
     client.revoke(&issued.id);
     sleeping.ends_soon();
     until("the shell is gone", || !alive());
+}
+
+/// Types into a shell that jobs are started in: one of the terminal, one of a session of its own,
+/// one without a parent. Their process ids, once all of them run.
+fn jobs(home: &Path, issued: &Issued) -> (Program, Vec<String>) {
+    let files: Vec<_> = ["job", "session", "orphan"].map(|name| home.join(name)).into();
+    let [job, session, orphan] = [0, 1, 2].map(|n| files[n].display().to_string());
+    let mut shell = stock_ssh(home, issued);
+    shell.args(["-tt", &issued.endpoint]).stdin(Stdio::piped());
+    let mut shell = shell.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let say = |file: &str| format!("'echo $$ > {file}.new; mv {file}.new {file}; exec sleep 1000'");
+    let text = format!(
+        "set -m\nsh -c {} &\nsetsid sh -c {} &\n(setsid sh -c {} &)\n",
+        say(&job),
+        say(&session),
+        say(&orphan)
+    );
+    std::io::Write::write_all(shell.stdin.as_mut().unwrap(), text.as_bytes()).unwrap();
+    until("three jobs", || files.iter().all(|file| file.exists()));
+    let read = |file| std::fs::read_to_string(file).unwrap().trim().to_owned();
+    (Program(shell), files.iter().map(read).collect())
+}
+
+fn runs(pid: &String) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    // One that has ended may wait to be asked after, by whoever is its parent now.
+    stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with('Z'))
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn nothing_that_was_started_in_it_is_left_behind() {
+    if [program("ssh"), program("setsid")].iter().any(Option::is_none) {
+        return;
+    }
+    let server = Running::start(&["--host-shell"]);
+    let client = Client::new(server.text("http"));
+    let home = tempfile::tempdir().unwrap();
+    let issued = Issued::new(&client, &ssh());
+    let (mut shell, pids) = jobs(home.path(), &issued);
+    assert!(pids.iter().all(runs), "{pids:?}");
+    client.revoke(&issued.id);
+    shell.ends_soon();
+    until("the jobs are gone", || !pids.iter().any(runs));
+
+    let home = tempfile::tempdir().unwrap();
+    let (_shell, pids) = jobs(home.path(), &Issued::new(&client, &ssh()));
+    assert_eq!(server.stop_and_tell().2, Some(0));
+    until("the jobs are gone with the server", || !pids.iter().any(runs));
 }
 
 #[test]

@@ -4,9 +4,9 @@ use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use mock_server::listeners::ssh::{self, Door, HostKey};
 use mock_server::listeners::{Activity, EndReason, Event, Redeemed, Redeemer, Refusal};
@@ -154,6 +154,37 @@ impl Session {
         all.push(&self.endpoint);
         all.extend(rest);
         finish(self.ssh(TOKEN, &all), stdin.to_vec()).await
+    }
+}
+
+/// The second in which something is promised to happen, counted from now: and as much more as one
+/// who only sleeps comes late meanwhile, because a busy machine is late for everybody.
+pub(crate) struct Second {
+    begun: Instant,
+    late: Arc<AtomicU64>,
+}
+
+impl Second {
+    pub(crate) fn begin() -> Self {
+        const NAP: Duration = Duration::from_millis(5);
+        let late = Arc::new(AtomicU64::new(0));
+        let second = Self { begun: Instant::now(), late: Arc::clone(&late) };
+        // Until nobody asks any more.
+        std::thread::spawn(move || {
+            while Arc::strong_count(&late) > 1 {
+                let nap = Instant::now();
+                std::thread::sleep(NAP);
+                let over = nap.elapsed().saturating_sub(NAP).as_micros();
+                late.fetch_add(u64::try_from(over).unwrap_or(u64::MAX), Ordering::Relaxed);
+            }
+        });
+        second
+    }
+
+    pub(crate) fn holds(self) {
+        let taken = self.begun.elapsed();
+        let late = Duration::from_micros(self.late.load(Ordering::Relaxed));
+        assert!(taken < Duration::from_secs(1) + late, "it took {taken:?}, of which {late:?} late");
     }
 }
 

@@ -4,6 +4,8 @@ use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::time::Duration;
 
+use mock_server::listeners::Event;
+
 use crate::door::{open, open_for};
 use crate::library::{connect, exec, login};
 
@@ -22,10 +24,10 @@ async fn a_fifth_connection_is_closed_and_a_freed_place_is_given_again() {
         fifth.read(&mut [0; 64]).unwrap_or(0)
     });
     assert_eq!(read.await.unwrap(), 0);
+    let refused = Event::RequestRefused { connection: 5, request: "connection_limit" };
+    session.until(|event| *event == refused).await;
     drop(four.pop());
-    session
-        .until(|event| matches!(event, mock_server::listeners::Event::ConnectionClosed { .. }))
-        .await;
+    session.until(|event| matches!(event, Event::ConnectionClosed { .. })).await;
     retry(&session).await;
 }
 
@@ -107,6 +109,9 @@ async fn a_thousand_garbage_handshakes_leave_it_standing() {
         }
     });
     throwing.await.unwrap();
-    assert!(session.events().is_empty(), "{:?}", session.events());
+    // Who came while four others were in is noted, and nothing else is.
+    let too_many =
+        |event: &Event| matches!(event, Event::RequestRefused { request: "connection_limit", .. });
+    assert!(session.events().iter().all(too_many), "{:?}", session.events());
     retry(&session).await;
 }

@@ -27,6 +27,8 @@ async fn keys_edit_the_line() {
     let mut person = Person::at(&handle, 80, 24).await;
     person.expect(PROMPT).await;
     for (keys, shown) in [
+        ("echo $TERM\r", "\nxterm\r\n"),
+        ("echo $((1 / 0)); echo still\r", "\nstill\r\n"),
         // A mistake rubbed out, also of a wide character.
         ("echo wrongx\x7f\x7f\x7f\x7f\x7f\x7fright\r", "\nright\r\n"),
         ("echo a漢\x7fb\r", "\nab\r\n"),

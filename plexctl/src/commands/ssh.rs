@@ -26,6 +26,8 @@ How the token reaches ssh:
   in its arguments. Since ssh itself does not read that variable, plexctl also names itself as
   SSH_ASKPASS: it answers the password prompt of this one host with the token, and the host key
   prompt with the fingerprint that came with the endpoint. --no-askpass leaves your own set-up alone.
+  The token is given only when ssh has compared the host key with that fingerprint. Where your ssh
+  configuration takes keys unasked, it has to keep them (UserKnownHostsFile), and no others.
 
 Exit codes:
   0   the session was issued and the local ssh client ended successfully

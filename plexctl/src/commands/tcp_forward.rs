@@ -43,9 +43,11 @@ With --listen:
   plexctl listens on the local address itself, prints the same once it does, and carries every
   connection to the target: by HTTP CONNECT through the listener of the session, which is shown the
   token when it asks for it, or over a plain pipe (--plain-pipe). Where the session carries one
-  connection at a time, the others wait for their turn. It ends by Ctrl-C, SIGTERM or a closed
-  terminal, and then revokes the session; or with the session, when that expires, was idle for too
-  long or is revoked. Each of these is 0, and one line on stderr says which it was.
+  connection at a time, the others wait for their turn, also for a client that keeps an idle
+  connection open; when one has waited for a second, a line on stderr says for which. It ends by
+  Ctrl-C, SIGTERM or a closed terminal, and then revokes the session; or with the session, when that
+  expires, was idle for too long or is revoked. Each of these is 0, and one line on stderr says which
+  it was.
 
 Exit codes:
   0   the session was issued and both addresses were printed; with --listen, the tunnel has ended

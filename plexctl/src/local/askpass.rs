@@ -10,6 +10,7 @@ use zeroize::Zeroizing;
 
 use crate::endpoint::is_fingerprint;
 use crate::env;
+use crate::local::vouch;
 use crate::output::{Output, complaint};
 
 const HOST_KEY: &str = "The authenticity of host '";
@@ -44,12 +45,24 @@ pub(crate) fn answer(prompt: &str) -> bool {
     if env::raw(env::SSH_ASKPASS_PROMPT).is_some() {
         return refuse("that is a dialog, not a question for a session");
     }
-    match Errand::from_env().reply(prompt) {
+    let errand = Errand::from_env();
+    let reply = errand.reply(prompt);
+    if reply == Reply::Token
+        && let Some(why) = errand.objection()
+    {
+        refuse(&why);
+        hang_up();
+        return false;
+    }
+    match reply {
         Reply::Token => match std::env::var(env::SESSION_TOKEN).map(Zeroizing::new) {
             Ok(token) if !token.is_empty() => say(&token),
             _ => refuse("there is no session token to answer with"),
         },
-        Reply::Pin(pin) => say(&pin),
+        Reply::Pin(pin) => {
+            vouch::answered();
+            say(&pin)
+        }
         Reply::Mismatch => {
             complaint("ssh: the host key is not the one this session was issued for");
             say("no")
@@ -96,6 +109,14 @@ impl Errand {
             true => Reply::Token,
             false => Reply::Refuse("it does not ask for the token of this session"),
         }
+    }
+
+    /// Why ssh may not be told the token although it asks for it.
+    fn objection(&self) -> Option<String> {
+        let pin = self.pin.as_deref()?;
+        let at = if self.user.is_empty() { "" } else { "@" };
+        let destination = format!("ssh://{}{at}{}:{}", self.user, self.host, self.port);
+        vouch::objection(pin, &destination)
     }
 
     /// Whether a host key prompt is about our listener, which ssh writes `host` on port 22 and
@@ -145,6 +166,21 @@ impl Errand {
         host_fits && (self.user.is_empty() || same(&self.user, user, 30))
     }
 }
+
+/// Ends the ssh that asks: it would take our silence for an empty password, and ask on.
+#[cfg(unix)]
+fn hang_up() {
+    use rustix::process::{Signal, getppid, kill_process};
+    let Some(parent) = getppid() else { return };
+    // Whoever else asks is not ours to end.
+    let name = std::fs::read_to_string(format!("/proc/{}/comm", parent.as_raw_nonzero()));
+    if name.is_ok_and(|name| name.trim_end() == "ssh") {
+        kill_process(parent, Signal::TERM).ok();
+    }
+}
+
+#[cfg(not(unix))]
+fn hang_up() {}
 
 /// Without a pin the person decides, on the terminal; without a terminal nobody does.
 fn ask_person(prompt: &str) -> bool {

@@ -5,3 +5,4 @@ pub(crate) mod forwarder;
 pub(crate) mod sink;
 pub(crate) mod ssh_client;
 pub(crate) mod tunnel;
+mod vouch;

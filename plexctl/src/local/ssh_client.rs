@@ -10,6 +10,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use crate::endpoint::Endpoint;
 use crate::env;
 use crate::error::Error;
+use crate::local::vouch::{self, Note};
 use crate::secret::Secret;
 
 /// What a login name may hold unencoded in a URI.
@@ -21,12 +22,16 @@ const SSH_FAILED: i32 = 255;
 /// The absolute path of `ssh`. Entries of PATH that are empty or relative name whatever directory
 /// the caller happens to be in, so they are passed over.
 pub(crate) fn find() -> Result<PathBuf, Error> {
+    on_path("ssh").ok_or(Error::SshNotFound)
+}
+
+pub(super) fn on_path(program: &str) -> Option<PathBuf> {
     let path = env::raw(env::PATH).unwrap_or_default();
+    let file = format!("{program}{}", std::env::consts::EXE_SUFFIX);
     std::env::split_paths(&path)
         .filter(|directory| directory.is_absolute())
-        .map(|directory| directory.join(if cfg!(windows) { "ssh.exe" } else { "ssh" }))
+        .map(|directory| directory.join(&file))
         .find(|candidate| is_program(candidate))
-        .ok_or(Error::SshNotFound)
 }
 
 #[cfg(unix)]
@@ -62,16 +67,20 @@ impl Run<'_> {
             .arg(self.destination())
             .env(env::SESSION_TOKEN, self.token.expose())
             .env_remove(env::TOKEN);
-        for name in [env::ASKPASS, env::ASKPASS_PIN, env::ASKPASS_LOGIN, env::ASKPASS_PORT] {
+        let pin = self.pin.or(self.endpoint.pin.as_deref());
+        let note = pin.filter(|_| self.askpass).and_then(|_| Note::about(&self.destination()));
+        for name in ASKPASS_VARIABLES {
             command.env_remove(name);
         }
         if self.askpass {
             let helper = std::env::current_exe().map_err(|error| cannot(error.to_string()))?;
             command.envs(self.askpass_variables(helper.into_os_string()));
+            command.envs(note.iter().map(|note| (env::ASKPASS_NOTE, note.path())));
         }
         // The name ssh knows itself by, as a shell would have it: OpenSSH prints it in its usage.
         arg0(&mut command);
-        let status = spawn_and_wait(&mut command)
+        // Before plexctl ends by a signal, which lets nothing be dropped.
+        let status = spawn_and_wait(&mut command, || drop(note))
             .map_err(|error| cannot(error.to_string().to_lowercase()))?;
         self.judge(status)
     }
@@ -101,6 +110,19 @@ impl Run<'_> {
         variables
     }
 
+    /// What may be behind a failure of ssh's own.
+    fn hint(&self, bare: bool) -> Option<String> {
+        if bare {
+            return Some(
+                "ssh takes host:port for a host name; --ssh-uri (or PLEXCTL_SSH_URI=1) dials it \
+                 as ssh://USER@host:port"
+                    .to_owned(),
+            );
+        }
+        let pin = self.pin.or(self.endpoint.pin.as_deref())?;
+        vouch::hint_of_another_key(pin, &self.endpoint.host, self.endpoint.port)
+    }
+
     fn judge(&self, status: ExitStatus) -> Result<(), Error> {
         if status.success() {
             return Ok(());
@@ -111,11 +133,7 @@ impl Run<'_> {
             (None, None) => ("ended without an exit status".to_owned(), 1),
         };
         let bare = !self.endpoint.is_uri() && self.uri_for.is_none();
-        let hint = (bare && status.code() == Some(SSH_FAILED)).then(|| {
-            "ssh takes host:port for a host name; --ssh-uri (or PLEXCTL_SSH_URI=1) dials it as \
-             ssh://USER@host:port"
-                .to_owned()
-        });
+        let hint = (status.code() == Some(SSH_FAILED)).then(|| self.hint(bare)).flatten();
         Err(Error::SshExit {
             outcome,
             handed_through: self
@@ -127,6 +145,10 @@ impl Run<'_> {
         })
     }
 }
+
+/// What only a helper of ours may be told.
+const ASKPASS_VARIABLES: [&str; 5] =
+    [env::ASKPASS, env::ASKPASS_PIN, env::ASKPASS_LOGIN, env::ASKPASS_PORT, env::ASKPASS_NOTE];
 
 #[cfg(unix)]
 fn arg0(command: &mut Command) {
@@ -149,8 +171,10 @@ fn signal(_: ExitStatus) -> Option<i32> {
 }
 
 #[cfg(not(unix))]
-fn spawn_and_wait(command: &mut Command) -> std::io::Result<ExitStatus> {
-    command.spawn().and_then(|mut child: Child| child.wait())
+fn spawn_and_wait(command: &mut Command, ended: impl FnOnce()) -> std::io::Result<ExitStatus> {
+    let status = command.spawn().and_then(|mut child: Child| child.wait());
+    ended();
+    status
 }
 
 /// While ssh runs, the keyboard is ssh's: Ctrl-C and Ctrl-\ reach both processes, and ours only
@@ -158,7 +182,7 @@ fn spawn_and_wait(command: &mut Command) -> std::io::Result<ExitStatus> {
 /// whoever supervises it, so they are passed on, or ssh would go on without a parent; once ssh has
 /// ended, plexctl ends by the same signal. Handlers, unlike ignored signals, do not survive exec.
 #[cfg(unix)]
-fn spawn_and_wait(command: &mut Command) -> std::io::Result<ExitStatus> {
+fn spawn_and_wait(command: &mut Command, ended: impl FnOnce()) -> std::io::Result<ExitStatus> {
     use std::io::Read;
     use std::os::unix::net::UnixStream;
     use std::sync::Arc;
@@ -186,6 +210,7 @@ fn spawn_and_wait(command: &mut Command) -> std::io::Result<ExitStatus> {
     let mut passed_on = [false; 2];
     loop {
         if let Some(status) = child.try_wait()? {
+            ended();
             for (number, _, raised) in &ends {
                 if raised.load(Ordering::SeqCst) {
                     emulate_default_handler(*number)?;

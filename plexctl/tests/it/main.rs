@@ -6,6 +6,7 @@ mod exit_codes;
 mod files;
 mod mock;
 mod pinless;
+mod pins;
 mod process;
 mod secrets;
 mod shell;

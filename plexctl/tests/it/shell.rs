@@ -10,9 +10,15 @@ use crate::terminal::Terminal;
 /// OpenSSH finds ~ in the password file and not in HOME, so without this wrapper the tests would
 /// write the known hosts of whoever runs them. It gives ssh nothing that helps it to get in.
 fn isolated_ssh(sandbox: &Sandbox) {
+    configured_ssh(sandbox, "");
+}
+
+/// The same with options that a person's configuration may have; the first of a name counts.
+pub(crate) fn configured_ssh(sandbox: &Sandbox, options: &str) {
     let script = format!(
-        "#!/bin/sh\nprintf '%s\\n' \"$#\" \"$@\" > '{work}/args'\nexec /usr/bin/ssh -F none -o \
-         UserKnownHostsFile='{work}/known_hosts' -o GlobalKnownHostsFile=/dev/null \"$@\"\n",
+        "#!/bin/sh\nprintf '%s\\n' \"$#\" \"$@\" > '{work}/args'\nexec /usr/bin/ssh -F none \
+         {options} -o UserKnownHostsFile='{work}/known_hosts' -o GlobalKnownHostsFile=/dev/null \
+         \"$@\"\n",
         work = sandbox.work().display()
     );
     write_executable(&sandbox.path("bin").join("ssh"), &script);

@@ -10,7 +10,7 @@ use super::tcp_client::{carried, echoed, expect_end};
 use super::told::expect_event;
 use super::{GUIDE, draft, open, reread, revoke, rule, text_of};
 use crate::bench::{
-    Bench, Exit, Family, Identity, Login, Running, SOON, Server, Sink, Terminal, until,
+    Bench, Exit, Family, Identity, Login, Running, SOON, Second, Server, Sink, Terminal, until,
 };
 use crate::rule::{Need, Rule, Side};
 use crate::verdict::{Outcome, expect, expect_eq};
@@ -25,6 +25,14 @@ pub(super) fn all() -> Vec<Rule> {
             .needs([Need::Clock])
             .fix("Let traffic, commands and requests on a listener move last_active_at.")
             .check(activity),
+        rule(
+            "endings.activity_of_the_target",
+            "What only the far side sends puts idleness off as well",
+        )
+        .source(GUIDE, "the token opens it until the session was idle for too long")
+        .needs([Need::Clock, Need::Program("ssh")])
+        .fix("Let bytes in either direction move last_active_at.")
+        .check(activity_of_the_target),
         rule(
             "endings.shutdown",
             "A server that is asked to stop ends what is connected, and itself with 0",
@@ -105,21 +113,27 @@ impl<'b> Live<'b> {
         })
     }
 
-    /// It comes to its end within a second, or two on a busy machine.
+    /// It comes to its end within a second from now.
     fn expect_end(self) -> Outcome {
+        let second = Second::begin();
         match self {
             Self::Shell(terminal) => {
                 let (exit, _) = terminal.end_within(SOON)?;
+                second.expect_kept("the end of the shell")?;
                 expect_eq("how ssh ended", &Exit::Code(255), &exit)
             }
             Self::Watch(mut watching) => {
                 until("the end of kubectl", SOON, || {
                     Ok(if watching.is_alive()? { Err("it still runs".into()) } else { Ok(()) })
                 })?;
+                second.expect_kept("the end of kubectl")?;
                 watching.finish()?;
                 Ok(())
             }
-            Self::Stream(mut stream) => expect_end(&mut stream, SOON),
+            Self::Stream(mut stream) => {
+                expect_end(&mut stream, SOON)?;
+                second.expect_kept("the end of the stream")
+            }
         }
     }
 }
@@ -189,12 +203,14 @@ pub(super) fn expect_closed(server: &Server, issued: &Value) -> Outcome {
     let endpoint = text_of(issued, "listener_endpoint");
     let address = endpoint.rsplit('@').next().unwrap_or_default().to_owned();
     let _ = server;
+    let second = Second::begin();
     until("the port of an ended session", SOON, || {
         Ok(match TcpStream::connect(&address) {
             Err(_) => Ok(()),
             Ok(_) => Err("it still takes connections".into()),
         })
-    })
+    })?;
+    second.expect_kept("the end of the port")
 }
 
 fn activity(bench: &Bench) -> Outcome {
@@ -213,6 +229,26 @@ fn activity(bench: &Bench) -> Outcome {
         })?;
     }
     expect_eq("the status", &json!("active"), &reread(&server, &issued)?["status"])
+}
+
+fn activity_of_the_target(bench: &Bench) -> Outcome {
+    let server = bench.server()?;
+    server.freeze_clock("2026-06-01T12:00:00Z")?;
+    let issued = open(&server, Family::Ssh)?;
+    let login = Login::of(&issued)?;
+    let talk = "while true; do echo talk; sleep 0.2; done";
+    let mut talking = bench.openssh()?.run(&login, &[], Some(talk))?.spawn()?;
+    expect_event(&server, "command_executed", "")?;
+    server.advance_clock(800)?;
+    until("last_active_at after output", Duration::from_secs(10), || {
+        let session = reread(&server, &issued)?;
+        let at = text_of(&session, "last_active_at");
+        Ok(if at == "2026-06-01T12:13:20Z" { Ok(()) } else { Err(at.to_owned()) })
+    })?;
+    expect(talking.is_alive()?, "the command", "still talking", "it ended")?;
+    revoke(&server, &issued)?;
+    talking.finish()?;
+    Ok(())
 }
 
 fn shutdown(bench: &Bench) -> Outcome {

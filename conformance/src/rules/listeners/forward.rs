@@ -2,7 +2,7 @@
 //! psql and bare sockets go through, and what ends it.
 
 use std::io::Write;
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::{Ipv4Addr, Shutdown, TcpListener};
 
 use rustix::process::Signal;
 use serde_json::{Value, json};
@@ -11,7 +11,7 @@ use super::tcp::leading;
 use super::tcp_client::{both_ways, echoed, expect_end, heard};
 use super::tunnel::{Tunnel, command};
 use super::{draft, postgres, reread, revoke};
-use crate::bench::{Bench, Exit, Run, SOON, Server};
+use crate::bench::{Bench, Exit, Run, SOON, Second, Server};
 use crate::rule::{Need, Rule, RuleDraft, Side};
 use crate::runner::find_program;
 use crate::verdict::{Outcome, expect, expect_eq, skip};
@@ -35,6 +35,9 @@ pub(super) fn all() -> Vec<Rule> {
         listens("forward.turns", "One client after the other is carried, and one that came meanwhile gets its turn")
             .fix("Keep accepting, and let a client wait while the session's place is taken.")
             .check(turns),
+        listens("forward.many", "Forty clients at once are all carried, and those who wait do not fill the journal")
+            .fix("Let one that waits ask for the others, and less often the longer it takes.")
+            .check(many),
         listens("forward.hang_up", "A client that hangs up in the middle does not end the tunnel")
             .fix("Let a broken connection end that connection only.")
             .check(hang_up),
@@ -134,6 +137,28 @@ fn turns(bench: &Bench) -> Outcome {
     echoed(&mut waiting, b"now mine")
 }
 
+fn many(bench: &Bench) -> Outcome {
+    const CLIENTS: usize = 40;
+    let server = bench.server()?;
+    let tunnel = Tunnel::open(bench, &server)?;
+    let mut clients = Vec::new();
+    for number in 0..CLIENTS {
+        let mut client = tunnel.connect()?;
+        client.write_all(format!("client {number}").as_bytes())?;
+        client.shutdown(Shutdown::Write)?;
+        clients.push(client);
+    }
+    for (number, client) in clients.iter_mut().enumerate() {
+        let mut said = String::new();
+        std::io::Read::read_to_string(client, &mut said)?;
+        expect_eq("what the echo says", &format!("client {number}"), &said)?;
+    }
+    let journal = server.journal()?.to_string();
+    let refused = journal.matches("request=connection_limit").count();
+    let few = refused <= 3 * CLIENTS;
+    expect(few, "refusals in the journal", format!("at most {}", 3 * CLIENTS), refused)
+}
+
 fn hang_up(bench: &Bench) -> Outcome {
     let server = bench.server()?;
     let tunnel = Tunnel::open(bench, &server)?;
@@ -189,8 +214,10 @@ fn ended_session(bench: &Bench, word: &str, end: fn(&Server, &Value) -> Outcome)
     let mut stream = tunnel.says_back(b"alive")?;
     let said = tunnel.said.clone();
     end(&server, &said)?;
+    let second = Second::begin();
     let revokes = server.count("RevokeSession")?;
     expect_end(&mut stream, SOON)?;
+    second.expect_kept("the end of the connection")?;
     tunnel.expect_end(&[word])?;
     expect_eq("the session's status", &json!(word), &reread(&server, &said)?["status"])?;
     server.expect_count("RevokeSession", revokes)

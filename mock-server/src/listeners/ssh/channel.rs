@@ -12,11 +12,15 @@ use tokio::task::JoinHandle;
 use super::Door;
 use super::inlet::{Inlet, Pressure};
 use super::shell::{Answer, Request};
+use crate::listeners::pulse::Pulse;
 use crate::listeners::{Ended, Event, end_of};
 use crate::machine::Size;
 
 /// The extended data type of standard error (RFC 4254, 5.2).
 const STDERR: u32 = 1;
+
+/// No terminal's name is longer.
+const LONGEST_TERM: usize = 64;
 
 /// What the channels of one connection share.
 pub(super) struct Shared {
@@ -27,11 +31,22 @@ pub(super) struct Shared {
     pub(super) bytes_out: AtomicU64,
     /// Channels that still have something to say.
     pub(super) busy: watch::Sender<usize>,
+    pub(super) pulse: Pulse,
+}
+
+impl Shared {
+    /// Bytes went to or came from a program.
+    pub(super) fn traffic(&self) {
+        if self.pulse.is_due() {
+            self.door.activity.report(Event::Traffic { connection: self.connection });
+        }
+    }
 }
 
 pub(super) struct Channel {
     write: Option<ChannelWriteHalf<Msg>>,
     window: Option<watch::Sender<Size>>,
+    term: String,
     pub(super) inlet: Option<Inlet>,
     task: Option<JoinHandle<()>>,
 }
@@ -47,7 +62,7 @@ impl Drop for Channel {
 
 impl Channel {
     pub(super) fn new(write: ChannelWriteHalf<Msg>) -> Self {
-        Self { write: Some(write), window: None, inlet: None, task: None }
+        Self { write: Some(write), window: None, term: String::new(), inlet: None, task: None }
     }
 
     /// Whether nothing has been started in it yet.
@@ -55,7 +70,7 @@ impl Channel {
         self.task.is_none()
     }
 
-    /// Gives the channel a terminal, or changes the size of the one it has.
+    /// Changes the size of the terminal; one that is not there yet begins with it.
     pub(super) fn resize(&mut self, columns: u32, rows: u32) {
         let clamp = |n: u32, otherwise: u16| match u16::try_from(n) {
             Ok(0) => otherwise,
@@ -67,6 +82,15 @@ impl Channel {
             Some(window) => drop(window.send_replace(size)),
             None => self.window = Some(watch::Sender::new(size)),
         }
+    }
+
+    /// Gives the channel a terminal of a kind; a name that no terminal has is left out.
+    pub(super) fn take_terminal(&mut self, term: &str, columns: u32, rows: u32) {
+        let fits = term.len() <= LONGEST_TERM && term.bytes().all(|byte| byte.is_ascii_graphic());
+        if fits {
+            term.clone_into(&mut self.term);
+        }
+        self.resize(columns, rows);
     }
 
     pub(super) fn has_terminal(&self) -> bool {
@@ -95,6 +119,7 @@ impl Channel {
             user: shared.door.user.clone(),
             command: command.clone(),
             terminal,
+            term: std::mem::take(&mut self.term),
             stdin,
             stdout,
             stderr,
@@ -210,6 +235,9 @@ impl Running {
         };
         drop(sending);
         self.shared.bytes_out.fetch_add(size, Ordering::Relaxed);
+        if sent.is_ok() {
+            self.shared.traffic();
+        }
         sent.is_ok()
     }
 }

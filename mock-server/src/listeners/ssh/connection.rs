@@ -15,6 +15,7 @@ use super::channel::Shared;
 use super::handler::{Visitor, methods};
 use super::line::{Grip, Line};
 use super::{BANNER, Door, Ledger};
+use crate::listeners::pulse::Pulse;
 use crate::listeners::{EndReason, Ended, Event, Redeemed, end_of};
 
 /// From the first byte to a successful login.
@@ -76,6 +77,7 @@ pub(super) async fn serve(
         bytes_in: AtomicU64::new(0),
         bytes_out: AtomicU64::new(0),
         busy: watch::Sender::new(0),
+        pulse: Pulse::default(),
     });
     let (welcome, welcomed) = oneshot::channel();
     let visitor = Visitor::new(Arc::clone(&shared), grip.clone(), welcome);

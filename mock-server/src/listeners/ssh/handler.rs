@@ -5,7 +5,6 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
 
 use russh::keys::Certificate;
 use russh::server::{Auth, ChannelOpenHandle, Handler, Msg, PublicKeyOffer, Response, Session};
@@ -21,8 +20,6 @@ const MAX_CHANNELS: usize = 10;
 const MAX_COMMAND: usize = 1024;
 /// Some clients only answer prompts that speak of a password.
 const PROMPT: &str = "Session token (password): ";
-/// Traffic is told of at most this often.
-const TRAFFIC_EVERY: Duration = Duration::from_secs(1);
 
 pub(super) struct Visitor {
     shared: Arc<Shared>,
@@ -32,7 +29,6 @@ pub(super) struct Visitor {
     /// Told once, when the visitor is in.
     welcome: Option<oneshot::Sender<Redeemed>>,
     channels: HashMap<ChannelId, Channel>,
-    last_traffic: Option<Instant>,
 }
 
 type Done = Result<(), russh::Error>;
@@ -50,7 +46,6 @@ impl Visitor {
             redeemed: None,
             welcome: Some(welcome),
             channels: HashMap::new(),
-            last_traffic: None,
         }
     }
 
@@ -86,15 +81,6 @@ impl Visitor {
     fn refuse_on(&self, channel: ChannelId, session: &mut Session, request: &'static str) -> Done {
         self.refuse(request);
         session.channel_failure(channel)
-    }
-
-    fn traffic(&mut self) {
-        let due = self.last_traffic.is_none_or(|last| last.elapsed() >= TRAFFIC_EVERY);
-        if due {
-            self.last_traffic = Some(Instant::now());
-            let connection = self.shared.connection;
-            self.report(Event::Traffic { connection });
-        }
     }
 
     /// Starts a command or, without one, the shell, if the session allows it.
@@ -241,7 +227,7 @@ impl Handler for Visitor {
     }
 
     async fn data(&mut self, channel: ChannelId, data: &[u8], _: &mut Session) -> Done {
-        self.traffic();
+        self.shared.traffic();
         self.shared.bytes_in.fetch_add(data.len() as u64, Ordering::Relaxed);
         let inlet = self.channels.get(&channel).and_then(|c| c.inlet.as_ref());
         if let (Some(inlet), Some(redeemed)) = (inlet, &self.redeemed) {
@@ -253,7 +239,7 @@ impl Handler for Visitor {
     async fn pty_request(
         &mut self,
         id: ChannelId,
-        _term: &str,
+        term: &str,
         columns: u32,
         rows: u32,
         _: u32,
@@ -263,7 +249,7 @@ impl Handler for Visitor {
     ) -> Done {
         match self.channels.get_mut(&id) {
             Some(channel) if channel.is_free() && !channel.has_terminal() => {
-                channel.resize(columns, rows);
+                channel.take_terminal(term, columns, rows);
                 session.channel_success(id)
             }
             _ => self.refuse_on(id, session, "pty-req"),

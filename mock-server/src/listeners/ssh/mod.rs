@@ -124,11 +124,12 @@ impl Bound {
                         tokio::time::sleep(ACCEPT_PAUSE).await;
                         continue;
                     };
+                    next += 1;
                     // A fifth connection is closed before a byte is spent on it.
                     let Ok(slot) = Arc::clone(&slots).try_acquire_owned() else {
+                        door.activity.report(Event::too_many(next));
                         continue;
                     };
-                    next += 1;
                     let (number, config) = (next, self.key.config());
                     let (door, ledger) = (Arc::clone(&door), Arc::clone(&ledger));
                     connections.spawn(async move {

@@ -25,6 +25,8 @@ pub struct Request {
     pub command: Option<String>,
     /// Set when the client has asked for a terminal.
     pub terminal: Option<watch::Receiver<Size>>,
+    /// What kind of terminal it is; empty where the client does not say.
+    pub term: String,
     pub stdin: mpsc::Receiver<Vec<u8>>,
     pub stdout: mpsc::Sender<Vec<u8>>,
     pub stderr: mpsc::Sender<Vec<u8>>,
@@ -48,6 +50,7 @@ impl Backend for Machine {
             let ended = match (request.terminal, request.command) {
                 (Some(size), command) => {
                     let terminal = Terminal::new(request.stdin, request.stdout, size);
+                    let terminal = terminal.named(request.term);
                     match command {
                         Some(command) => login.exec_on(&command, terminal).await,
                         None => login.interactive(terminal).await,

@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::meter::{Meter, Metered, Totals};
@@ -24,7 +24,9 @@ use lead::Way;
 use refusal::Refused;
 
 /// One carries; the others are told so.
-const MAX_VISITS: usize = 16;
+const MAX_VISITS: usize = 128;
+/// How long one that is sent away unheard may take to read why.
+const SENDING_AWAY: Duration = Duration::from_secs(1);
 /// From the first byte to the end of the request.
 const ASKING_TIME: Duration = Duration::from_secs(30);
 /// How often a client may ask on one connection.
@@ -47,18 +49,34 @@ impl Door {
     /// Serves until the session ends.
     pub async fn serve(self, listener: TcpListener) -> EndReason {
         let (ended, activity) = (self.ended.clone(), Arc::clone(&self.activity));
+        let asks_token = self.asks_token;
         let room = Arc::new(Room { door: self, taken: AtomicBool::new(false) });
-        porch::serve(listener, ended, activity, MAX_VISITS, move |number, stream, totals| {
+        let visit = move |number, stream, totals| {
             let room = Arc::clone(&room);
             async move { room.visit(number, stream, totals).await }
-        })
-        .await
+        };
+        let excess = move |stream| async move {
+            if asks_token {
+                let _ = tokio::time::timeout(SENDING_AWAY, send_away(stream)).await;
+            }
+        };
+        porch::serve(listener, ended, activity, MAX_VISITS, visit, excess).await
     }
 
     fn is_target(&self, authority: &str) -> bool {
         let Some((host, port)) = authority.rsplit_once(':') else { return false };
         bare(host).eq_ignore_ascii_case(bare(&self.host)) && port.parse() == Ok(self.port)
     }
+}
+
+/// Says that there is no room, to one whose request has not been read.
+async fn send_away(mut stream: TcpStream) -> io::Result<()> {
+    stream.write_all(Refused::Busy.answer().as_bytes()).await?;
+    stream.shutdown().await?;
+    // What is not read makes of the end a reset, and a reset takes the answer with it.
+    let mut unheard = [0; 1024];
+    while stream.read(&mut unheard).await? > 0 {}
+    Ok(())
 }
 
 /// An IPv6 address without the brackets it wears before a port. Half a pair is part of the name.
@@ -89,8 +107,7 @@ impl Room {
             let opened = if self.door.asks_token {
                 self.let_in(number, &mut stream).await?
             } else {
-                let place = self.place().map_err(|_| io::ErrorKind::ConnectionRefused)?;
-                let way = self.door.lead.begin().await?;
+                let (place, way) = self.lead_plainly(number).await?;
                 (place, way, Vec::new())
             };
             let (_place, way, early) = opened;
@@ -110,6 +127,17 @@ impl Room {
             return Err(Refused::Busy);
         }
         Ok(Place(&self.taken))
+    }
+
+    /// Nobody is asked anything and nothing can be said; why one is sent away is noted.
+    async fn lead_plainly(&self, connection: u64) -> io::Result<(Place<'_>, Way)> {
+        let refused = io::ErrorKind::ConnectionRefused;
+        let place = self.place().map_err(|_| {
+            self.door.activity.report(Event::too_many(connection));
+            refused
+        })?;
+        self.door.redeemer.enter().map_err(|_| refused)?;
+        Ok((place, self.door.lead.begin().await?))
     }
 
     /// Answers requests until one is good; what the client sent behind it comes back too.

@@ -3,6 +3,7 @@
 
 use super::super::stream::{Input, Io, Output};
 use super::super::syntax::{Fallback, Piece, Word};
+use super::arithmetic;
 use super::glob::{Symbol, is_pattern};
 use super::{Outcome, Shell, Stop};
 use crate::machine::login::Boxed;
@@ -110,6 +111,10 @@ impl Shell {
                             _ => fields.push(&text, *quoted),
                         }
                     }
+                    Piece::Sum { word, quoted } => {
+                        let text = self.sum(word, io).await?;
+                        fields.push(&text, *quoted);
+                    }
                     Piece::Variable { name, fallback, quoted } => {
                         self.variable_piece(
                             name,
@@ -126,6 +131,18 @@ impl Shell {
             }
             Ok(())
         })
+    }
+
+    /// An expression that cannot be calculated is told of, and its command does not run.
+    async fn sum(&mut self, word: &Word, io: &Io) -> Result<String, Stop> {
+        let text = self.text(word, io).await?;
+        match arithmetic::evaluate(&text, &|name| self.value(name)) {
+            Ok(number) => Ok(number.to_string()),
+            Err(what) => {
+                self.complain(io, &what).await?;
+                Err(Stop::Usage)
+            }
+        }
     }
 
     async fn variable_piece(

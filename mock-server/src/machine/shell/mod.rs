@@ -1,5 +1,6 @@
 //! The shell: its state, and the running of what was parsed.
 
+mod arithmetic;
 mod expand;
 mod glob;
 mod run;

@@ -147,7 +147,18 @@ impl Shell {
         Ok(status)
     }
 
-    fn command<'a>(&'a mut self, command: &'a Command, io: &'a Io) -> Boxed<'a, Outcome> {
+    async fn command(&mut self, command: &Command, io: &Io) -> Outcome {
+        match self.body(command, io).await {
+            // Words of it could not be expanded; it has not run.
+            Err(Stop::Usage) => {
+                self.status = USAGE;
+                Ok(USAGE)
+            }
+            other => other,
+        }
+    }
+
+    fn body<'a>(&'a mut self, command: &'a Command, io: &'a Io) -> Boxed<'a, Outcome> {
         Box::pin(async move {
             let Some(io) = self.redirected(&command.redirects, io).await? else {
                 self.status = 2;
@@ -247,7 +258,6 @@ impl Shell {
                 io.stderr.write(text.as_bytes()).await.ok();
                 Ok(1)
             }
-            Err(Stop::Usage) => Ok(USAGE),
             other => other,
         }
     }

@@ -16,6 +16,11 @@ impl Cursor {
         Self { chars: text.chars().filter(|c| *c != '\0').collect(), at: 0, depth: 0 }
     }
 
+    /// Over a text that was taken out of this one, and stands as deep.
+    pub(super) fn within(&self, text: &str) -> Self {
+        Self { depth: self.depth, ..Self::new(text) }
+    }
+
     pub(super) fn peek(&self) -> Option<char> {
         self.peek_at(0)
     }

@@ -84,9 +84,24 @@ pub(in crate::machine) struct Word(pub Vec<Piece>);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::machine) enum Piece {
-    Text { text: String, quoted: bool },
-    Variable { name: String, fallback: Option<Fallback>, quoted: bool },
-    Output { list: List, quoted: bool },
+    Text {
+        text: String,
+        quoted: bool,
+    },
+    Variable {
+        name: String,
+        fallback: Option<Fallback>,
+        quoted: bool,
+    },
+    Output {
+        list: List,
+        quoted: bool,
+    },
+    /// What stands in `$((...))`, to be calculated once its own variables are known.
+    Sum {
+        word: Word,
+        quoted: bool,
+    },
 }
 
 /// What stands behind the name in `${name...}`.

@@ -106,6 +106,10 @@ fn empty_quoted(building: &mut Building) {
 
 fn dollar(cursor: &mut Cursor, building: &mut Building, quoted: bool) -> Result<(), ParseError> {
     match cursor.peek() {
+        Some('(') if cursor.peek_at(1) == Some('(') => {
+            let word = sum(cursor)?;
+            building.piece(Piece::Sum { word, quoted });
+        }
         Some('(') => {
             cursor.next();
             cursor.enter()?;
@@ -130,6 +134,39 @@ fn dollar(cursor: &mut Cursor, building: &mut Building, quoted: bool) -> Result<
         _ => building.push('$', quoted),
     }
     Ok(())
+}
+
+/// From `((` to the `))` that belongs to it; what is between is expanded as between quotes.
+fn sum(cursor: &mut Cursor) -> Result<Word, ParseError> {
+    cursor.eat("((");
+    let (mut text, mut open) = (String::new(), 0_usize);
+    loop {
+        match cursor.next() {
+            None => return Err(ParseError::Incomplete),
+            Some(')') if open == 0 => break,
+            Some(c) => {
+                open = open + usize::from(c == '(') - usize::from(c == ')');
+                text.push(c);
+            }
+        }
+    }
+    match cursor.next() {
+        Some(')') => {}
+        Some(_) => return Err(ParseError::Unexpected("such an expression".into())),
+        None => return Err(ParseError::Incomplete),
+    }
+    let mut inside = cursor.within(&text);
+    inside.enter()?;
+    let mut building = Building::default();
+    while let Some(c) = inside.next() {
+        match c {
+            '$' => dollar(&mut inside, &mut building, true)?,
+            '`' => backticks(&mut inside, &mut building, true)?,
+            other => building.push(other, true),
+        }
+    }
+    building.flush();
+    Ok(Word(building.pieces))
 }
 
 fn variable(name: String, quoted: bool) -> Piece {

@@ -35,6 +35,8 @@ pub struct Terminal {
     input: mpsc::Receiver<Vec<u8>>,
     output: Writer,
     size: watch::Receiver<Size>,
+    /// What the person's side calls it, for `$TERM`.
+    kind: String,
     /// Bytes that have arrived and nobody has looked at.
     waiting: VecDeque<u8>,
 }
@@ -46,7 +48,17 @@ impl Terminal {
         output: Writer,
         size: watch::Receiver<Size>,
     ) -> Self {
-        Self { input, output, size, waiting: VecDeque::new() }
+        Self { input, output, size, kind: String::new(), waiting: VecDeque::new() }
+    }
+
+    /// The same with a name for its kind, such as `xterm`.
+    #[must_use]
+    pub fn named(self, kind: String) -> Self {
+        Self { kind, ..self }
+    }
+
+    pub(super) fn kind(&self) -> &str {
+        &self.kind
     }
 
     pub(super) fn size(&self) -> watch::Receiver<Size> {

@@ -9,7 +9,7 @@ use super::exchange::{Answer, Exchange, no_content};
 use super::refusal::Refusal;
 use super::wire::uuid;
 use crate::listeners::LONGEST_ENDPOINT;
-use crate::node::{self, Activity, Report};
+use crate::node::{self, Activity, Report, TerminatedBy};
 use crate::world::kind::{Kind, Status};
 
 /// What a command may be told with.
@@ -63,8 +63,8 @@ struct TcpActivity {
     bytes_in: Option<u64>,
     #[serde(default)]
     bytes_out: Option<u64>,
-    #[serde(default, rename = "terminated_by")]
-    _terminated_by: Option<TerminatedBy>,
+    #[serde(default)]
+    terminated_by: Option<TerminatedBy>,
     #[serde(default)]
     listener_endpoint: Option<String>,
 }
@@ -74,16 +74,6 @@ struct TcpActivity {
 enum Phase {
     SessionStarted,
     SessionEnded,
-}
-
-/// Why a node closed a listener. The session itself ends by its own rules.
-#[derive(Debug, Clone, Copy, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum TerminatedBy {
-    TtlExpired,
-    IdleTimeout,
-    PlexdClose,
-    OperatorRevoke,
 }
 
 impl NodeSessionCallback {
@@ -128,7 +118,10 @@ impl TcpActivity {
     fn checked(self) -> Result<Report, Refusal> {
         let (bytes_in, bytes_out) = (self.bytes_in.unwrap_or(0), self.bytes_out.unwrap_or(0));
         match self.phase {
-            Phase::SessionEnded => Ok(Report::of(Activity::SessionEnded { bytes_in, bytes_out })),
+            Phase::SessionEnded => {
+                let terminated_by = self.terminated_by;
+                Ok(Report::of(Activity::SessionEnded { bytes_in, bytes_out, terminated_by }))
+            }
             Phase::SessionStarted => {
                 if let Some(endpoint) = &self.listener_endpoint
                     && !is_endpoint(endpoint)

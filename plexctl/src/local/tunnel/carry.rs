@@ -15,9 +15,15 @@ pub(super) struct Traffic {
     pub(super) down: AtomicU64,
 }
 
-/// Carries until both directions have ended; true when it was the node that ended first. `early`
-/// came from the node together with its consent.
-pub(super) fn both(client: &TcpStream, node: &TcpStream, early: &[u8], traffic: &Traffic) -> bool {
+/// Carries until both directions have ended. `early` came from the node together with its consent;
+/// `node_left` is called as soon as the node ends what the client has not ended.
+pub(super) fn both(
+    client: &TcpStream,
+    node: &TcpStream,
+    early: &[u8],
+    traffic: &Traffic,
+    node_left: impl FnOnce(),
+) {
     let client_ended = AtomicBool::new(false);
     std::thread::scope(|scope| {
         scope.spawn(|| {
@@ -31,8 +37,11 @@ pub(super) fn both(client: &TcpStream, node: &TcpStream, early: &[u8], traffic: 
         } else {
             hang_up(node, client);
         }
-        !client_ended.load(Ordering::SeqCst)
-    })
+        // Now, and not when both are done: a client may stay for as long as it likes.
+        if !client_ended.load(Ordering::SeqCst) {
+            node_left();
+        }
+    });
 }
 
 /// One direction. Its end is passed on, and the other direction goes on; a failure ends both.

@@ -9,6 +9,7 @@ mod node;
 mod progress;
 mod room;
 mod signals;
+mod turns;
 mod watch;
 
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -63,7 +64,7 @@ impl Tunnel {
             why: error.to_string().to_lowercase(),
         })?;
         let mut progress = Progress::new(local, self.node.target(), self.expires, output);
-        let room = Arc::new(Room::new(self.node));
+        let room = Arc::new(Room::new(self.node, events.clone()));
         watch::begin(self.client, self.project_id, self.session_id, events.clone(), nudges);
         let desk = Desk { room: Arc::clone(&room), events, nudge };
         std::thread::spawn(move || desk.accept(&listener));
@@ -154,9 +155,10 @@ impl Visit {
         match self.room.open(client) {
             Ok(Some(seat)) => {
                 // A node that hangs up first may have been told that the session is over.
-                if carry::both(client, seat.link(), seat.early(), self.room.traffic()) {
+                let node_left = || {
                     self.nudge.send(()).ok();
-                }
+                };
+                carry::both(client, seat.link(), seat.early(), self.room.traffic(), node_left);
             }
             // Gone before it was its turn.
             Ok(None) => {}

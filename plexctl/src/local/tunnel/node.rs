@@ -32,6 +32,8 @@ pub(crate) struct Node {
     token: Option<Arc<Secret>>,
     /// Whether the listener has asked for the token.
     asks: AtomicBool,
+    /// Whether the listener has ever answered a CONNECT.
+    speaks: AtomicBool,
 }
 
 /// A way to the target.
@@ -45,6 +47,8 @@ pub(super) struct Opened {
 pub(super) enum Failure {
     /// The session carries another connection at the moment.
     Busy,
+    /// A listener that does speak CONNECT hung up before it answered: most likely it is full.
+    HungUp,
     Unreachable(String),
     NoAnswer(&'static str),
     Refused(String),
@@ -54,6 +58,7 @@ impl fmt::Display for Failure {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Busy => out.write_str("the session carries another connection"),
+            Self::HungUp => out.write_str("the listener hung up before it answered"),
             Self::Unreachable(why) => write!(out, "the listener cannot be reached: {why}"),
             Self::NoAnswer(why) => write!(
                 out,
@@ -84,6 +89,7 @@ impl Node {
             target: format!("{host}:{port}"),
             token,
             asks: AtomicBool::new(false),
+            speaks: AtomicBool::new(false),
         }
     }
 
@@ -154,8 +160,17 @@ impl Node {
             env!("CARGO_PKG_VERSION"),
             credentials.as_str()
         ));
-        link.write_all(question.as_bytes()).map_err(|_| Failure::NoAnswer("it hung up"))?;
-        Answer::read(link)
+        let said = link.write_all(question.as_bytes()).map_err(|_| Failure::HungUp);
+        match said.and_then(|()| Answer::read(link)) {
+            Err(Failure::HungUp) if !self.speaks.load(Ordering::Relaxed) => {
+                Err(Failure::NoAnswer("it hung up"))
+            }
+            Ok(answered) => {
+                self.speaks.store(true, Ordering::Relaxed);
+                Ok(answered)
+            }
+            Err(failure) => Err(failure),
+        }
     }
 }
 
@@ -183,13 +198,13 @@ impl Answer {
             }
             let mut chunk = [0; 2048];
             match link.read(&mut chunk) {
-                Ok(0) => return Err(Failure::NoAnswer("it hung up")),
+                Ok(0) => return Err(Failure::HungUp),
                 Ok(read) => bytes.extend_from_slice(&chunk[..read]),
                 Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
                 Err(error) if is_timeout(&error) => {
                     return Err(Failure::NoAnswer("it says nothing"));
                 }
-                Err(_) => return Err(Failure::NoAnswer("it hung up")),
+                Err(_) => return Err(Failure::HungUp),
             }
             match Self::parse(&bytes)? {
                 Some((answer, head)) => return Ok((answer, bytes.split_off(head))),

@@ -2,25 +2,33 @@
 
 use std::collections::HashMap;
 use std::net::{Shutdown, TcpStream};
+use std::sync::mpsc::Sender;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::Event;
 use super::carry::Traffic;
 use super::node::{Failure, Node, Opened};
+use super::turns::{Ticket, Turns};
 
 /// Each takes two threads; more than this and clients wait in the queue of the port.
 const MOST: usize = 128;
-/// How often somebody who waits for a turn asks again; another client of the session may have had it.
-const ASK_AGAIN: Duration = Duration::from_millis(200);
+/// How often somebody who waits looks whether the client is still there.
+const LOOK: Duration = Duration::from_millis(200);
+/// After how long it is told that somebody waits: what waits cannot say so itself.
+const STARVING: Duration = Duration::from_secs(1);
+/// How often a listener may hang up instead of saying that it is full, while it carries nothing of
+/// ours.
+const MOST_HANG_UPS: u32 = 10;
 
 pub(super) struct Room {
     node: Node,
     traffic: Traffic,
+    events: Sender<Event>,
     guests: Mutex<Guests>,
     changed: Condvar,
 }
 
-#[derive(Default)]
 struct Guests {
     /// Both ends of each connection that is being carried.
     seated: HashMap<u64, [TcpStream; 2]>,
@@ -28,8 +36,9 @@ struct Guests {
     inside: usize,
     served: u64,
     next: u64,
-    /// The one place of a plain pipe is somebody's.
-    taken: bool,
+    turns: Turns,
+    /// It has been told that somebody waits.
+    told: bool,
     closed: bool,
 }
 
@@ -51,12 +60,25 @@ pub(super) struct Seat<'r> {
 }
 
 /// Somebody inside, counted until dropped.
-struct Guest<'r>(&'r Room);
+struct Guest<'r> {
+    room: &'r Room,
+    client: &'r TcpStream,
+    ticket: Ticket,
+    since: Instant,
+}
 
 impl Room {
-    pub(super) fn new(node: Node) -> Self {
-        let (traffic, guests) = (Traffic::default(), Mutex::default());
-        Self { node, traffic, guests, changed: Condvar::new() }
+    pub(super) fn new(node: Node, events: Sender<Event>) -> Self {
+        let guests = Mutex::new(Guests {
+            seated: HashMap::new(),
+            inside: 0,
+            served: 0,
+            next: 0,
+            turns: Turns::new(node.is_plain()),
+            told: false,
+            closed: false,
+        });
+        Self { node, traffic: Traffic::default(), events, guests, changed: Condvar::new() }
     }
 
     pub(super) fn traffic(&self) -> &Traffic {
@@ -86,35 +108,26 @@ impl Room {
 
     /// A way through the node for this client, when it is its turn; `None` when the client is gone
     /// by then, or everything is over.
-    pub(super) fn open(&self, client: &TcpStream) -> Result<Option<Seat<'_>>, Failure> {
-        let _guest = self.enter();
-        loop {
-            if self.take_turn() {
-                match self.node.open() {
-                    Ok(opened) => return Ok(self.seat(client, opened)),
-                    Err(Failure::Busy) => self.lock().taken = false,
-                    Err(failure) => {
-                        let mut guests = self.lock();
-                        guests.taken = false;
-                        return if guests.closed { Ok(None) } else { Err(failure) };
-                    }
+    pub(super) fn open<'r>(&'r self, client: &'r TcpStream) -> Result<Option<Seat<'r>>, Failure> {
+        let guest = self.enter(client);
+        let mut hung_up = 0;
+        while guest.waits_for_turn() {
+            match self.node.open() {
+                Ok(opened) => return Ok(self.seat(client, opened)),
+                Err(Failure::Busy) => guest.turned_away(),
+                Err(Failure::HungUp) if hung_up < MOST_HANG_UPS => {
+                    hung_up += u32::from(!self.lock().turns.has_seats());
+                    guest.turned_away();
+                }
+                Err(failure) => {
+                    let mut guests = self.lock();
+                    guests.turns.failed();
+                    self.changed.notify_all();
+                    return if guests.closed { Ok(None) } else { Err(failure) };
                 }
             }
-            let guests = self.lock();
-            if guests.closed {
-                return Ok(None);
-            }
-            drop(self.changed.wait_timeout(guests, ASK_AGAIN));
-            if is_gone(client) {
-                return Ok(None);
-            }
         }
-    }
-
-    /// A plain pipe carries one connection and cannot say so; any other listener is asked.
-    fn take_turn(&self) -> bool {
-        let mut guests = self.lock();
-        !(guests.closed || self.node.is_plain() && std::mem::replace(&mut guests.taken, true))
+        Ok(None)
     }
 
     fn seat(&self, client: &TcpStream, opened: Opened) -> Option<Seat<'_>> {
@@ -124,6 +137,8 @@ impl Room {
         guests.next += 1;
         // Counted by the seat from now on, and not by the guest.
         guests.inside += 1;
+        guests.turns.seated(Instant::now());
+        self.changed.notify_all();
         let closed = guests.closed;
         if let Ok(ends) = ends {
             guests.seated.insert(number, ends);
@@ -133,9 +148,10 @@ impl Room {
         (!closed).then_some(seat)
     }
 
-    fn enter(&self) -> Guest<'_> {
-        self.lock().inside += 1;
-        Guest(self)
+    fn enter<'r>(&'r self, client: &'r TcpStream) -> Guest<'r> {
+        let mut guests = self.lock();
+        guests.inside += 1;
+        Guest { room: self, client, ticket: guests.turns.arrive(), since: Instant::now() }
     }
 
     /// Ends every connection and takes no more; returns when all are gone or the time is over.
@@ -176,17 +192,67 @@ impl Drop for Seat<'_> {
     fn drop(&mut self) {
         let mut guests = self.room.lock();
         guests.seated.remove(&self.number);
-        guests.taken = false;
+        guests.turns.left();
         guests.served += 1;
         guests.inside -= 1;
         self.room.changed.notify_all();
     }
 }
 
+impl Guest<'_> {
+    /// False when there is nothing to wait for any more.
+    fn waits_for_turn(&self) -> bool {
+        let mut guests = self.room.lock();
+        loop {
+            if guests.closed {
+                return false;
+            }
+            if guests.turns.take(self.ticket, Instant::now()) {
+                self.room.changed.notify_all();
+                return true;
+            }
+            let pause = guests.turns.look_again(self.ticket, Instant::now(), LOOK);
+            drop(self.room.changed.wait_timeout(guests, pause));
+            if is_gone(self.client) {
+                return false;
+            }
+            guests = self.room.lock();
+            self.tell(&mut guests);
+        }
+    }
+
+    fn turned_away(&self) {
+        self.room.lock().turns.turned_away(self.ticket, Instant::now());
+        self.room.changed.notify_all();
+    }
+
+    /// Once for a tunnel: a client that keeps an idle connection open is a common cause, and
+    /// nothing else would show it.
+    fn tell(&self, guests: &mut Guests) {
+        let waits = guests.turns.is_full() && self.since.elapsed() >= STARVING;
+        if guests.told || guests.closed || !waits {
+            return;
+        }
+        guests.told = true;
+        let name = |end: &TcpStream| end.peer_addr().map_or("?".to_owned(), |at| at.to_string());
+        let held = match guests.seated.values().next() {
+            Some([client, _]) => format!("the one from {} is carried", name(client)),
+            None => "somebody else's is carried".to_owned(),
+        };
+        let text = format!(
+            "connection from {} waits for its turn: {held}, and the session takes no more at once",
+            name(self.client)
+        );
+        self.room.events.send(Event::Remark(text)).ok();
+    }
+}
+
 impl Drop for Guest<'_> {
     fn drop(&mut self) {
-        self.0.lock().inside -= 1;
-        self.0.changed.notify_all();
+        let mut guests = self.room.lock();
+        guests.turns.leave(self.ticket);
+        guests.inside -= 1;
+        self.room.changed.notify_all();
     }
 }
 

@@ -1,6 +1,7 @@
 //! How a tunnel ends: by a signal, or with its session.
 
 use std::io::Read;
+use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 use serde_json::Value;
@@ -60,7 +61,10 @@ fn the_end_of_the_session_is_the_end_of_the_tunnel() {
         says_back(&mut stream, "hello");
         finish(&mock, &id);
         assert_eq!(stream.read(&mut [0]).unwrap_or(0), 0, "the connection is still there");
+        // The client stays; it is the node's leaving that has the tunnel ask.
+        let begun = Instant::now();
         let (code, stderr) = tunnel.ends();
+        assert!(begun.elapsed() < Duration::from_secs(4), "noticed after {:?}", begun.elapsed());
         assert_eq!((code, stderr), (Some(0), format!("note: forwarding has ended: {word}\n")));
     }
 }

@@ -1,5 +1,6 @@
 //! `tcp-forward --listen`, with the real mock behind it and with nodes that the tests play.
 
+mod curl;
 mod ending;
 mod node;
 
@@ -143,12 +144,12 @@ fn connections_take_turns_and_none_is_lost() {
     }
     let tunnel = Tunnel::to(&mock, &sandbox, "80");
     let address = tunnel.text("local_addr");
-    // The node carries one at a time; eight ask at once.
+    // The node carries one at a time; forty ask at once.
     std::thread::scope(|scope| {
-        for n in 0..8 {
+        for n in 0..40 {
             scope.spawn(move || {
                 let output = Command::new("curl")
-                    .args(["--silent", "--max-time", "30", "--noproxy", "*"])
+                    .args(["--silent", "--max-time", "120", "--noproxy", "*"])
                     .arg(format!("http://{address}/{n}"))
                     .output()
                     .unwrap();
@@ -157,6 +158,34 @@ fn connections_take_turns_and_none_is_lost() {
             });
         }
     });
+}
+
+#[test]
+fn who_waits_is_told_of_once_and_hardly_asks() {
+    let (mock, sandbox) = (Mock::start(&[]), Sandbox::new());
+    let mut tunnel = Tunnel::to(&mock, &sandbox, "5432");
+    let mut holder = tunnel.connect();
+    says_back(&mut holder, "mine");
+    let waiting: Vec<TcpStream> = (0..10).map(|_| tunnel.connect()).collect();
+    let remark = tunnel.next_remark();
+    let name = format!("the one from {} is carried", holder.local_addr().unwrap());
+    assert!(remark.contains("waits for its turn") && remark.contains(&name), "{remark}");
+    // By now each has waited for a second.
+    let refused = mock.journal().matches("connection_limit").count();
+    assert!((1..20).contains(&refused), "{refused} refusals");
+    drop(holder);
+    for (n, mut client) in waiting.iter().enumerate() {
+        write!(client, "number {n}").unwrap();
+        client.shutdown(Shutdown::Write).unwrap();
+    }
+    for (n, mut client) in waiting.iter().enumerate() {
+        let mut said = String::new();
+        client.read_to_string(&mut said).unwrap();
+        assert_eq!(said, format!("number {n}"));
+    }
+    signal(&tunnel.child, Signal::INT);
+    let (_, stderr) = tunnel.ends();
+    assert!(!stderr.contains("waits"), "{stderr}");
 }
 
 #[test]

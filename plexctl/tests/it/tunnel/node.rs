@@ -105,6 +105,29 @@ fn refusals_are_told_without_the_token_and_do_not_end_it() {
 }
 
 #[test]
+fn a_listener_that_has_answered_and_hangs_up_is_taken_for_full() {
+    let (node, tunnel) = tunnel_to_a_node(&[]);
+    let mut holder = tunnel.connect();
+    let (mut held, _) = node.accept().unwrap();
+    head(&mut held);
+    held.write_all(b"HTTP/1.1 200 OK\r\n\r\n!").unwrap();
+    holder.read_exact(&mut [0]).unwrap();
+    let mut waiting = tunnel.connect();
+    // More often than a client is sent away where nothing is carried.
+    for _ in 0..12 {
+        let (mut far, _) = node.accept().unwrap();
+        head(&mut far);
+        drop(far);
+    }
+    let (mut far, _) = node.accept().unwrap();
+    head(&mut far);
+    far.write_all(b"HTTP/1.1 200 OK\r\n\r\n?").unwrap();
+    let mut byte = [0];
+    waiting.read_exact(&mut byte).unwrap();
+    assert_eq!(&byte, b"?");
+}
+
+#[test]
 fn a_plain_pipe_gets_the_bytes_and_nothing_else_one_client_after_the_other() {
     let (node, tunnel) = tunnel_to_a_node(&["--plain-pipe"]);
     let (mut one, mut two) = (tunnel.connect(), tunnel.connect());
