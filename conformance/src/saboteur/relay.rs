@@ -187,7 +187,7 @@ impl Shared {
     /// Bytes in both directions, unread.
     pub(super) fn spliced(&self, client: &TcpStream) {
         if let Ok(upstream) = self.dial() {
-            splice(client, &upstream, |from, to| wire::copy(from, to));
+            splice(client, &upstream, wire::copy);
         }
     }
 
@@ -291,11 +291,9 @@ impl Shared {
             return Before::Unchanged;
         }
         match &traffic.act {
-            Act::Request(edit) => {
-                if filled(edit, &self.own_token(), "").change(request) {
-                    self.marker.act();
-                    return Before::Changed;
-                }
+            Act::Request(edit) if filled(edit, &self.own_token(), "").change(request) => {
+                self.marker.act();
+                return Before::Changed;
             }
             Act::Twice => {
                 self.marker.act();

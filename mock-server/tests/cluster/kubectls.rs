@@ -49,5 +49,6 @@ fn minor(kubectl: &Path) -> u32 {
     let said: serde_json::Value = serde_json::from_slice(&ran.unwrap().stdout).unwrap();
     let version = said["clientVersion"]["gitVersion"].as_str().unwrap_or_default();
     let minor = version.split('.').nth(1).and_then(|minor| minor.parse().ok());
-    minor.unwrap_or_else(|| panic!("{} is of version {version:?}", kubectl.display()))
+    assert!(minor.is_some(), "{} is of version {version:?}", kubectl.display());
+    minor.unwrap()
 }

@@ -305,7 +305,8 @@ mod tests {
     fn left_after(between: impl FnOnce(&State, &Key, &Value)) -> (bool, usize, usize) {
         let (ids, now) = (Ids::new([7; 32], 0), Timestamp::UNIX_EPOCH);
         let state = State::new(Rancher::standard(), &ids, now);
-        let (objects, secrets) = (state.store.read(|store| store.len()), state.secrets().len());
+        let (objects, secrets) =
+            (state.store.read(crate::kube::store::State::len), state.secrets().len());
         let key = Key::of(&KUBECONFIG, "", "kubeconfig-abcde");
         let pending = json!({"metadata": {"name": key.name, "uid": "1"}});
         let pending = state.store.edit(|store| store.put(key.clone(), pending));
@@ -313,7 +314,7 @@ mod tests {
         let (token, _) = tokens::mint(&state, &ids, &new);
         between(&state, &key, &token);
         let done = complete(&state, &key, &pending, &[token], now).is_ok();
-        let objects = state.store.read(|store| store.len()) - objects;
+        let objects = state.store.read(crate::kube::store::State::len) - objects;
         (done, objects, state.secrets().len() - secrets)
     }
 

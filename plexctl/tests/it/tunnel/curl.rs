@@ -37,7 +37,7 @@ fn sum(mut from: impl Read) -> (u64, usize) {
 }
 
 /// A PUT is answered with the checksum of what came, a GET with all the bytes.
-fn serve(stream: TcpStream) {
+fn serve(stream: &TcpStream) {
     let mut reader = BufReader::new(stream.try_clone().unwrap());
     let (mut first, mut length) = (String::new(), 0);
     reader.read_line(&mut first).unwrap();
@@ -52,7 +52,7 @@ fn serve(stream: TcpStream) {
             length = value.trim().parse().unwrap();
         }
     }
-    let mut out = &stream;
+    let mut out = stream;
     if first.starts_with("PUT ") {
         let said = format!("{:?}", sum(reader.take(length)));
         write!(
@@ -76,7 +76,7 @@ fn curl_moves_a_hundred_megabytes_each_way_with_equal_checksums() {
     let (mock, sandbox) = (Mock::start(&[]), Sandbox::new());
     let far = TcpListener::bind("127.0.0.1:0").unwrap();
     let leads_to = far.local_addr().unwrap().to_string();
-    std::thread::spawn(move || far.incoming().for_each(|stream| serve(stream.unwrap())));
+    std::thread::spawn(move || far.incoming().for_each(|stream| serve(&stream.unwrap())));
     mock.change_world(|world| {
         world["tcp_targets"] = json!([{"host": "10.0.0.5", "port": 80, "leads_to": leads_to}]);
     });
