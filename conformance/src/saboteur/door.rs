@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::alone;
 use super::relay::{Relay, Shared, Upstream, locked, splice};
 use super::stand::Marker;
 use super::subject::{Act, Traffic};
@@ -164,7 +165,7 @@ impl Door {
             Act::Closed if self.kind == "ssh" => shared.marker.act(),
             Act::Places(_) | Act::OneAtATime => shared.spliced(&client),
             _ => match (&*self.kind, &shared.tls) {
-                ("k8s", Some(config)) => wire::in_turn_over_tls(shared, client, config),
+                ("k8s", Some(config)) => alone::in_turn_over_tls(shared, client, config),
                 ("tcp", _) => shared.read_along(&client),
                 _ => shared.spliced(&client),
             },

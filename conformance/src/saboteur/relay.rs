@@ -11,13 +11,13 @@ use std::time::{Duration, Instant};
 
 use socket2::SockRef;
 
+use super::alone;
 use super::door::{Door, Doors};
+use super::exchange::Before;
 use super::stand::Marker;
 use super::subject::{Act, Places, Traffic};
-use super::token;
-use super::traffic::{filled, mentions_token, operation};
 use super::wire::{self, Inbound};
-use crate::bench::{Request, Response, Wire};
+use crate::bench::{Request, Response};
 
 /// The server behind the relay.
 #[derive(Debug, Clone)]
@@ -45,9 +45,9 @@ pub(super) struct Shared {
     pub(super) doors: Option<Arc<Doors>>,
     /// Set where this stands in front of a listener.
     pub(super) door: Option<Door>,
-    tokens: Mutex<Vec<String>>,
-    remembered: Mutex<HashMap<Vec<u8>, Response>>,
-    counted: AtomicUsize,
+    pub(super) tokens: Mutex<Vec<String>>,
+    pub(super) remembered: Mutex<HashMap<Vec<u8>, Response>>,
+    pub(super) counted: AtomicUsize,
     open: AtomicUsize,
 }
 
@@ -146,7 +146,7 @@ impl Shared {
         }
     }
 
-    fn acts(&self, wanted: impl Fn(&Act) -> bool) -> bool {
+    pub(super) fn acts(&self, wanted: impl Fn(&Act) -> bool) -> bool {
         self.traffic.as_ref().is_some_and(|traffic| wanted(&traffic.act))
     }
 
@@ -161,14 +161,14 @@ impl Shared {
             return;
         }
         if self.upstream.tls {
-            return wire::in_turn(self, client);
+            return alone::in_turn(self, client);
         }
         let mut first = [0_u8];
         let hello =
             self.own.is_some() && matches!(client.peek(&mut first), Ok(1)) && first[0] == 0x16;
         if hello {
             return match &self.tls {
-                Some(config) => wire::in_turn_over_tls(self, client, config),
+                Some(config) => alone::in_turn_over_tls(self, client, config),
                 None => self.spliced(&client),
             };
         }
@@ -225,22 +225,6 @@ impl Shared {
         });
     }
 
-    /// Whether requests must be whole before they are passed on.
-    fn holds_requests(&self) -> bool {
-        let act = self.traffic.as_ref().map(|traffic| &traffic.act);
-        matches!(
-            act,
-            Some(
-                Act::Request(_)
-                    | Act::Twice
-                    | Act::Swallowed(_)
-                    | Act::Before(_)
-                    | Act::Silent
-                    | Act::Closed
-            )
-        )
-    }
-
     /// A whole request on its way to the server. `bytes` is empty where it has passed already.
     fn forward(
         &self,
@@ -280,222 +264,6 @@ impl Shared {
             },
         }
     }
-
-    /// What becomes of a whole request before the server sees it.
-    pub(super) fn before(&self, request: &mut Request) -> Before {
-        let Some(traffic) = &self.traffic else { return Before::Unchanged };
-        if traffic.when.minds_the_answer() || !traffic.when.asks(request) {
-            return Before::Unchanged;
-        }
-        if !self.holds_requests() || !self.in_turn() {
-            return Before::Unchanged;
-        }
-        match &traffic.act {
-            Act::Request(edit) if filled(edit, &self.own_token(), "").change(request) => {
-                self.marker.act();
-                return Before::Changed;
-            }
-            Act::Twice => {
-                self.marker.act();
-                let _ = self.ask(request);
-            }
-            Act::Before(edit) => {
-                let mut first = request.clone();
-                edit.change(&mut first);
-                self.marker.act();
-                let _ = self.ask(&first);
-            }
-            Act::Swallowed(edit) => {
-                self.marker.act();
-                return Before::Answered(edit.alone());
-            }
-            Act::Closed => {
-                self.marker.act();
-                return Before::Over;
-            }
-            Act::Silent => {
-                self.marker.act();
-                return Before::Never;
-            }
-            _ => {}
-        }
-        Before::Unchanged
-    }
-
-    /// The token of the session whose listener this is, or of the last one that was issued.
-    fn own_token(&self) -> String {
-        match &self.door {
-            Some(door) => door.token.clone(),
-            None => locked(&self.tokens).last().cloned().unwrap_or_default(),
-        }
-    }
-
-    /// Counts an exchange of the kind, and says whether it is the turn of this one.
-    fn in_turn(&self) -> bool {
-        let after = self.traffic.as_ref().map_or(0, |traffic| traffic.when.after);
-        self.counted.fetch_add(1, Ordering::SeqCst) >= after
-    }
-
-    /// Whether the answer with this head is to be read whole.
-    fn wants(&self, request: &Request, response: &Response) -> bool {
-        let operation = operation(&request.method, &request.path);
-        if self.own.is_some()
-            && (operation == "control" && request.path.contains("/ready") || self.signs_anew())
-        {
-            return true;
-        }
-        if self.doors.is_some() && matches!(operation, "IssueSession" | "GetSession") {
-            return true;
-        }
-        if response.status == 201
-            && self.acts(|act| matches!(act, Act::Answer(edit) if mentions_token(edit)))
-        {
-            return true;
-        }
-        // The token is wanted from every session, whatever the defect.
-        if self.traffic.is_none() {
-            return response.status == 201;
-        }
-        let Some(traffic) = &self.traffic else { return false };
-        !matches!(traffic.act, Act::Request(_) | Act::Twice | Act::Swallowed(_) | Act::Before(_))
-            && traffic.when.asks(request)
-            && traffic.when.heard(response)
-    }
-
-    fn signs_anew(&self) -> bool {
-        matches!(&self.traffic, Some(Traffic { act: Act::Answer(edit), .. })
-            if edit.token.as_ref().is_some_and(|token| !token.spoiled))
-    }
-
-    /// A whole answer on its way to the client.
-    pub(super) fn answered(&self, request: &Request, response: &mut Response) -> After {
-        let operation = operation(&request.method, &request.path);
-        if let Some(token) = response.json()["token"].as_str() {
-            locked(&self.tokens).push(token.to_owned());
-        }
-        let mut after = After::Unchanged;
-        if let Some(renaming) = self.own.as_ref().filter(|_| operation == "control") {
-            let mut text = String::from_utf8_lossy(&response.body).into_owned();
-            if request.path.contains("/ready") {
-                for (from, to) in renaming {
-                    text = text.replace(from, to);
-                }
-                response.body = text.into_bytes();
-                after = After::Changed;
-            }
-        }
-        if operation == "GetJwks" && self.signs_anew() {
-            let mut set = response.json();
-            if token::replace_keys(&mut set) {
-                response.body = set.to_string().into_bytes();
-                after = After::Changed;
-            }
-        }
-        if let Some(doors) = &self.doors
-            && matches!(operation, "IssueSession" | "GetSession")
-            && doors.put_in_place(response)
-        {
-            after = After::Changed;
-        }
-        let Some(traffic) = &self.traffic else { return after };
-        let fits = traffic.when.asks(request)
-            && traffic.when.heard(response)
-            && traffic.when.read(response);
-        if !fits || !self.in_turn() {
-            return after;
-        }
-        match &traffic.act {
-            Act::Answer(edit) => {
-                let shown = ["authorization", "proxy-authorization"];
-                let shown = shown.iter().find_map(|name| request.headers.get(name));
-                let edit = filled(edit, &self.own_token(), shown.unwrap_or_default());
-                if edit.change(response) {
-                    after = self.changed();
-                }
-            }
-            Act::AskedAgain(edit) => {
-                let mut again = request.clone();
-                edit.change(&mut again);
-                if let Ok(other) = self.ask(&again) {
-                    *response = other;
-                    after = self.changed();
-                }
-            }
-            Act::Followed => {
-                if let Some(other) = self.followed(request, response) {
-                    *response = other;
-                    after = self.changed();
-                }
-            }
-            Act::Remembered => {
-                let key =
-                    [request.method.as_bytes(), request.path.as_bytes(), &request.body].concat();
-                let mut remembered = locked(&self.remembered);
-                if let Some(held) = remembered.get(&key) {
-                    *response = held.clone();
-                    after = self.changed();
-                } else {
-                    remembered.insert(key, response.clone());
-                }
-            }
-            Act::Late(millis) => {
-                self.marker.act();
-                thread::sleep(Duration::from_millis(*millis));
-            }
-            Act::Closed if traffic.when.minds_the_answer() => {
-                self.marker.act();
-                after = After::Over;
-            }
-            Act::ClosedAfterwards => {
-                self.marker.act();
-                after = After::Last;
-            }
-            Act::Unverified => self.marker.act(),
-            _ => {}
-        }
-        after
-    }
-
-    fn changed(&self) -> After {
-        self.marker.act();
-        After::Changed
-    }
-
-    /// Asks the server on a connection of its own.
-    pub(super) fn ask(&self, request: &Request) -> io::Result<Response> {
-        let mut alone = request.clone();
-        alone.headers.remove("connection");
-        alone.headers.push("connection", "close");
-        wire::exchange(self.dial()?, &self.upstream, &alone)
-    }
-
-    /// Whether the answer goes on for as long as anybody listens.
-    pub(super) fn lasts(&self, request: &Request) -> bool {
-        self.door.is_some() && request.path.contains("watch=")
-    }
-
-    /// Asks, and hands the answer on as it comes.
-    pub(super) fn ask_on(&self, request: &Request, client: &mut impl Write) -> io::Result<()> {
-        let mut upstream = wire::asked_over_tls(self.dial()?, &self.upstream, request)?;
-        io::copy(&mut upstream, client).map(drop)
-    }
-
-    /// The answer from where a redirect leads, on this machine.
-    fn followed(&self, request: &Request, response: &Response) -> Option<Response> {
-        let to = response.headers.get("location")?;
-        let base =
-            url::Url::parse(&format!("http://{}{}", self.upstream.authority, request.path)).ok()?;
-        let to = base.join(to).ok()?;
-        let socket = TcpStream::connect((to.host_str()?, to.port_or_known_default()?)).ok()?;
-        let mut again = request.clone();
-        again.path = to.path().to_owned();
-        again.headers.remove("connection");
-        again.headers.push("connection", "close");
-        let mut wire = Wire::new(socket);
-        again.write_to(&mut wire.stream).ok()?;
-        wire.stream.set_read_timeout(Some(Duration::from_secs(2))).ok()?;
-        wire.read_response(&again.method).ok()
-    }
 }
 
 /// Bytes in both directions; those for the client are carried by `back`.
@@ -519,26 +287,6 @@ fn close(client: &TcpStream, upstream: &TcpStream, broke: bool) {
     }
     let _ = client.shutdown(if broke { Shutdown::Read } else { Shutdown::Both });
     let _ = upstream.shutdown(Shutdown::Both);
-}
-
-/// What becomes of a request.
-pub(super) enum Before {
-    Unchanged,
-    Changed,
-    Answered(Response),
-    Over,
-    Never,
-}
-
-/// What became of an answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum After {
-    Unchanged,
-    Changed,
-    /// The connection ends in its place.
-    Over,
-    /// The connection ends with it.
-    Last,
 }
 
 /// Reads what a stream has, for as long as it has something.

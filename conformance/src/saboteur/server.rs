@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::alone;
 use super::client::{change_environment, value_of};
 use super::door::Doors;
 use super::edit::{Edit, apply};
@@ -20,7 +21,6 @@ use super::relay::{Relay, Shared, Upstream};
 use super::stand::Stand;
 use super::subject::{Act, Defect, End, ReadyFile, Stream, Which};
 use super::supervise::{self, Signals};
-use super::wire;
 use crate::bench::{Headers, Request, tls};
 
 /// How long exchanges under way may take once the honest server has ended.
@@ -317,7 +317,7 @@ fn another_world(stand: &Stand, upstream: &Upstream, edit: &[Edit]) -> io::Resul
         let path = "/__mock/world".to_owned();
         let request = Request { method: method.to_owned(), path, headers, body };
         let socket = TcpStream::connect((&*upstream.host, upstream.port))?;
-        wire::exchange(socket, upstream, &request)
+        alone::exchange(socket, upstream, &request)
     };
     let mut world = ask("GET", Vec::new())?.json();
     if apply(edit, &mut world) && ask("PUT", world.to_string().into_bytes())?.status < 300 {

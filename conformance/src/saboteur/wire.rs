@@ -4,18 +4,13 @@
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{
-    ClientConfig, ClientConnection, DigitallySignedStruct, ServerConnection, SignatureScheme,
-    StreamOwned,
-};
-
-use super::relay::{After, Before, Shared, Upstream, some};
-use crate::bench::{Headers, Request, Response, Wire};
+use super::exchange::After;
+use super::message::{Body, Parsed, body, head_of, whole_request};
+use super::relay::some;
+use crate::bench::{Request, Response};
 
 /// A request of which the head is there, and perhaps not the whole body.
 #[derive(Debug, Default)]
@@ -108,91 +103,6 @@ fn renamed(bytes: &mut Vec<u8>, from: usize, ours: &[u8], theirs: &[u8]) {
     if let Some(at) = found {
         bytes.splice(from + at..from + at + ours.len(), theirs.iter().copied());
     }
-}
-
-enum Parsed {
-    Whole(Request, usize),
-    Begun(Request),
-    Nothing,
-    Noise,
-}
-
-fn whole_request(bytes: &[u8]) -> Parsed {
-    let mut fields = [httparse::EMPTY_HEADER; 128];
-    let mut parsed = httparse::Request::new(&mut fields);
-    let head = match parsed.parse(bytes) {
-        Ok(httparse::Status::Complete(length)) => length,
-        Ok(httparse::Status::Partial) => return Parsed::Nothing,
-        Err(_) => return Parsed::Noise,
-    };
-    let headers = owned(parsed.headers);
-    let mut request = Request {
-        method: parsed.method.unwrap_or_default().to_owned(),
-        path: parsed.path.unwrap_or_default().to_owned(),
-        headers,
-        body: Vec::new(),
-    };
-    match body(&request.headers, &bytes[head..], Vec::new()) {
-        Body::Whole(body, length) => {
-            request.body = body;
-            Parsed::Whole(request, head + length)
-        }
-        Body::Part => {
-            request.body = bytes[head..].to_vec();
-            Parsed::Begun(request)
-        }
-        Body::UntilTheEnd => Parsed::Whole(request, head),
-        Body::Noise => Parsed::Noise,
-    }
-}
-
-enum Body {
-    Whole(Vec<u8>, usize),
-    Part,
-    UntilTheEnd,
-    Noise,
-}
-
-/// The body at the beginning of these bytes, and how many of them it takes.
-fn body(headers: &Headers, bytes: &[u8], mut whole: Vec<u8>) -> Body {
-    if headers.all("transfer-encoding").any(|value| value.to_lowercase().contains("chunked")) {
-        let mut at = 0;
-        loop {
-            let Ok(status) = httparse::parse_chunk_size(&bytes[at..]) else { return Body::Noise };
-            let httparse::Status::Complete((line, size)) = status else { return Body::Part };
-            let Ok(size) = usize::try_from(size) else { return Body::Noise };
-            at += line;
-            if size == 0 {
-                let Some(end) = bytes[at..].windows(2).position(|two| two == b"\r\n") else {
-                    return Body::Part;
-                };
-                return Body::Whole(whole, at + end + 2);
-            }
-            let Some(end) = at.checked_add(size).and_then(|end| end.checked_add(2)) else {
-                return Body::Noise;
-            };
-            if bytes.len() < end {
-                return Body::Part;
-            }
-            whole.extend_from_slice(&bytes[at..at + size]);
-            at = end;
-        }
-    }
-    match headers.get("content-length") {
-        None => Body::UntilTheEnd,
-        Some(text) => match text.trim().parse::<usize>() {
-            Ok(length) if bytes.len() >= length => Body::Whole(bytes[..length].to_vec(), length),
-            Ok(_) => Body::Part,
-            Err(_) => Body::Noise,
-        },
-    }
-}
-
-fn owned(fields: &[httparse::Header<'_>]) -> Headers {
-    let pair = |field: &httparse::Header<'_>| {
-        (field.name.to_owned(), String::from_utf8_lossy(field.value).into_owned())
-    };
-    Headers(fields.iter().map(pair).collect())
 }
 
 /// Reads answers from the server and hands them on; those that somebody `wants` are held until
@@ -383,149 +293,5 @@ fn rest(mut upstream: &TcpStream, mut client: &TcpStream, pending: &[u8]) -> io:
             return Ok(());
         }
         client.write_all(&chunk[..read])?;
-    }
-}
-
-/// The head of an answer, and how many bytes it takes.
-fn head_of(bytes: &[u8]) -> Result<Option<(Response, usize)>, httparse::Error> {
-    let mut fields = [httparse::EMPTY_HEADER; 128];
-    let mut parsed = httparse::Response::new(&mut fields);
-    match parsed.parse(bytes)? {
-        httparse::Status::Partial => Ok(None),
-        httparse::Status::Complete(length) => {
-            let status = parsed.code.unwrap_or_default();
-            Ok(Some((
-                Response { status, headers: owned(parsed.headers), body: Vec::new() },
-                length,
-            )))
-        }
-    }
-}
-
-/// One exchange after the other, each asked on a connection of its own.
-pub(super) fn in_turn(shared: &Shared, client: impl Read + Write) {
-    let mut client = Wire::new(client);
-    while let Ok(Some(mut request)) = client.read_request_head() {
-        if client.read_request_body(&mut request).is_err() {
-            return;
-        }
-        let response = match shared.before(&mut request) {
-            Before::Answered(response) => response,
-            Before::Over | Before::Never => return,
-            Before::Unchanged | Before::Changed if shared.lasts(&request) => {
-                let _ = shared.ask_on(&request, &mut client.stream);
-                return;
-            }
-            Before::Unchanged | Before::Changed => {
-                let Ok(mut response) = shared.ask(&request) else { return };
-                response.headers.remove("connection");
-                if shared.answered(&request, &mut response) == After::Over {
-                    return;
-                }
-                response
-            }
-        };
-        let last = request
-            .headers
-            .get("connection")
-            .is_some_and(|value| value.eq_ignore_ascii_case("close"));
-        if response.write_to(&mut client.stream).is_err() || last {
-            return;
-        }
-    }
-}
-
-pub(super) fn in_turn_over_tls(
-    shared: &Shared,
-    client: TcpStream,
-    config: &Arc<rustls::ServerConfig>,
-) {
-    let Ok(session) = ServerConnection::new(Arc::clone(config)) else { return };
-    let mut stream = StreamOwned::new(session, client);
-    in_turn(shared, &mut stream);
-    stream.conn.send_close_notify();
-    let _ = stream.flush();
-}
-
-/// Asks and hears one answer, over TLS where the server speaks it, whoever it says it is.
-pub(super) fn exchange(
-    socket: TcpStream,
-    upstream: &Upstream,
-    request: &Request,
-) -> io::Result<Response> {
-    socket.set_read_timeout(Some(Duration::from_secs(60)))?;
-    if upstream.tls {
-        return Wire::new(asked_over_tls(socket, upstream, request)?)
-            .read_response(&request.method);
-    }
-    let mut wire = Wire::new(socket);
-    named(request, upstream).write_to(&mut wire.stream)?;
-    wire.read_response(&request.method)
-}
-
-fn named(request: &Request, upstream: &Upstream) -> Request {
-    let mut request = request.clone();
-    request.headers.remove("host");
-    request.headers.0.insert(0, ("host".into(), upstream.authority.clone()));
-    request
-}
-
-/// Asks over TLS; what comes is read by somebody else.
-pub(super) fn asked_over_tls(
-    socket: TcpStream,
-    upstream: &Upstream,
-    request: &Request,
-) -> io::Result<StreamOwned<ClientConnection, TcpStream>> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let schemes = provider.signature_verification_algorithms.supported_schemes();
-    let config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(io::Error::other)?
-        .dangerous()
-        .with_custom_certificate_verifier(Arc::new(Anyone(schemes)))
-        .with_no_client_auth();
-    let name = ServerName::try_from(upstream.host.clone()).map_err(io::Error::other)?;
-    let session = ClientConnection::new(Arc::new(config), name).map_err(io::Error::other)?;
-    let mut stream = StreamOwned::new(session, socket);
-    named(request, upstream).write_to(&mut stream)?;
-    Ok(stream)
-}
-
-/// Takes every certificate: the defect itself, of a client that looks at none.
-#[derive(Debug)]
-struct Anyone(Vec<SignatureScheme>);
-
-impl ServerCertVerifier for Anyone {
-    fn verify_server_cert(
-        &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        _: &[u8],
-        _: &CertificateDer<'_>,
-        _: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        Ok(HandshakeSignatureValid::assertion())
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        _: &[u8],
-        _: &CertificateDer<'_>,
-        _: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        Ok(HandshakeSignatureValid::assertion())
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.clone()
     }
 }

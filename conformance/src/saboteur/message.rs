@@ -1,0 +1,104 @@
+//! HTTP messages at the beginning of bytes that may hold less than one, or something else.
+
+use crate::bench::{Headers, Request, Response};
+
+pub(super) enum Parsed {
+    Whole(Request, usize),
+    Begun(Request),
+    Nothing,
+    Noise,
+}
+
+pub(super) fn whole_request(bytes: &[u8]) -> Parsed {
+    let mut fields = [httparse::EMPTY_HEADER; 128];
+    let mut parsed = httparse::Request::new(&mut fields);
+    let head = match parsed.parse(bytes) {
+        Ok(httparse::Status::Complete(length)) => length,
+        Ok(httparse::Status::Partial) => return Parsed::Nothing,
+        Err(_) => return Parsed::Noise,
+    };
+    let headers = owned(parsed.headers);
+    let mut request = Request {
+        method: parsed.method.unwrap_or_default().to_owned(),
+        path: parsed.path.unwrap_or_default().to_owned(),
+        headers,
+        body: Vec::new(),
+    };
+    match body(&request.headers, &bytes[head..], Vec::new()) {
+        Body::Whole(body, length) => {
+            request.body = body;
+            Parsed::Whole(request, head + length)
+        }
+        Body::Part => {
+            request.body = bytes[head..].to_vec();
+            Parsed::Begun(request)
+        }
+        Body::UntilTheEnd => Parsed::Whole(request, head),
+        Body::Noise => Parsed::Noise,
+    }
+}
+
+pub(super) enum Body {
+    Whole(Vec<u8>, usize),
+    Part,
+    UntilTheEnd,
+    Noise,
+}
+
+/// The body at the beginning of these bytes, and how many of them it takes.
+pub(super) fn body(headers: &Headers, bytes: &[u8], mut whole: Vec<u8>) -> Body {
+    if headers.all("transfer-encoding").any(|value| value.to_lowercase().contains("chunked")) {
+        let mut at = 0;
+        loop {
+            let Ok(status) = httparse::parse_chunk_size(&bytes[at..]) else { return Body::Noise };
+            let httparse::Status::Complete((line, size)) = status else { return Body::Part };
+            let Ok(size) = usize::try_from(size) else { return Body::Noise };
+            at += line;
+            if size == 0 {
+                let Some(end) = bytes[at..].windows(2).position(|two| two == b"\r\n") else {
+                    return Body::Part;
+                };
+                return Body::Whole(whole, at + end + 2);
+            }
+            let Some(end) = at.checked_add(size).and_then(|end| end.checked_add(2)) else {
+                return Body::Noise;
+            };
+            if bytes.len() < end {
+                return Body::Part;
+            }
+            whole.extend_from_slice(&bytes[at..at + size]);
+            at = end;
+        }
+    }
+    match headers.get("content-length") {
+        None => Body::UntilTheEnd,
+        Some(text) => match text.trim().parse::<usize>() {
+            Ok(length) if bytes.len() >= length => Body::Whole(bytes[..length].to_vec(), length),
+            Ok(_) => Body::Part,
+            Err(_) => Body::Noise,
+        },
+    }
+}
+
+fn owned(fields: &[httparse::Header<'_>]) -> Headers {
+    let pair = |field: &httparse::Header<'_>| {
+        (field.name.to_owned(), String::from_utf8_lossy(field.value).into_owned())
+    };
+    Headers(fields.iter().map(pair).collect())
+}
+
+/// The head of an answer, and how many bytes it takes.
+pub(super) fn head_of(bytes: &[u8]) -> Result<Option<(Response, usize)>, httparse::Error> {
+    let mut fields = [httparse::EMPTY_HEADER; 128];
+    let mut parsed = httparse::Response::new(&mut fields);
+    match parsed.parse(bytes)? {
+        httparse::Status::Partial => Ok(None),
+        httparse::Status::Complete(length) => {
+            let status = parsed.code.unwrap_or_default();
+            Ok(Some((
+                Response { status, headers: owned(parsed.headers), body: Vec::new() },
+                length,
+            )))
+        }
+    }
+}
