@@ -42,6 +42,22 @@ fn the_journal_proves_what_was_sent_and_what_was_not() {
     assert_eq!(client.journal()["total"], 0);
 }
 
+/// Whatever a world calls a token, and however a caller misplaces it.
+#[test]
+fn a_token_that_only_this_world_knows_is_not_kept_either() {
+    let server = at_noon().start().unwrap();
+    let client = Client::of(&server);
+    let mut world = client.get("/__mock/world").json();
+    world["identities"][0]["tokens"][0]["token"] = "letmein-7".into();
+    assert_eq!(client.put("/__mock/world", &world).status, 200);
+    for path in ["/v1/projects/letmein-7", "/v1/projects/letmein%2D7", "/v1/projects/letmein-8"] {
+        client.get(path);
+    }
+    let kept = client.journal()["requests"].clone();
+    assert_eq!((&kept[0]["path"], &kept[1]["path"]), (&json!("(redacted)"), &json!("(redacted)")));
+    assert_eq!(kept[2]["path"], "/v1/projects/letmein-8", "nobody's token");
+}
+
 #[test]
 fn the_journal_is_bounded_and_says_what_it_dropped() {
     let server = at_noon().journal(3).start().unwrap();
