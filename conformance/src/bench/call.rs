@@ -230,7 +230,7 @@ impl Call {
                 }
             }
         };
-        self.evidence.hide_tokens_of(&response.json());
+        self.evidence.hide_tokens_of(&response.body);
         if !self.quiet {
             self.evidence.note(format!(
                 "asked: {line} {}\n  answered: {} {}",

@@ -1,6 +1,7 @@
 //! Looking for a secret where it must not be, in the shapes in which secrets usually leak.
 
 use std::path::Path;
+use std::sync::OnceLock;
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
@@ -13,7 +14,9 @@ use crate::verdict::{Outcome, fail};
 pub struct Canary {
     /// What the secret is, for messages that must not show it.
     pub label: String,
-    forms: Vec<(&'static str, Vec<u8>)>,
+    secret: String,
+    /// Made when they are first searched for: of most secrets nobody ever asks.
+    spelled: OnceLock<Vec<(&'static str, Vec<u8>)>>,
 }
 
 /// A secret that is shorter is not looked for in order to hide it.
@@ -21,57 +24,25 @@ const SHORTEST: usize = 8;
 
 impl Canary {
     pub fn new(label: impl Into<String>, secret: &str) -> Self {
-        let mut forms = vec![("raw", secret.as_bytes().to_vec())];
-        // Whatever stands in front shifts the alphabet: three alignments, edges cut away.
-        for offset in 0..3 {
-            let mut padded = vec![0_u8; offset];
-            padded.extend_from_slice(secret.as_bytes());
-            for (name, text) in [
-                ("base64", STANDARD_NO_PAD.encode(&padded)),
-                ("base64url", URL_SAFE_NO_PAD.encode(&padded)),
-            ] {
-                let start = if offset == 0 { 0 } else { offset + 1 };
-                let end = text.len().saturating_sub(2);
-                if end > start + 8 {
-                    forms.push((name, text.as_bytes()[start..end].to_vec()));
-                }
-            }
-        }
-        let mut percent = Vec::with_capacity(3 * secret.len());
-        let mut hex = Vec::with_capacity(2 * secret.len());
-        for byte in secret.bytes() {
-            if byte.is_ascii_alphanumeric() {
-                percent.push(byte);
-            } else {
-                percent.push(b'%');
-                percent.extend(digits(byte, b"0123456789ABCDEF"));
-            }
-            hex.extend(digits(byte, b"0123456789abcdef"));
-        }
-        forms.push(("percent-encoded", percent));
-        forms.push(("hex", hex));
-        // A signed token also leaks by its signature alone.
-        if let Some((_, signature)) = secret.rsplit_once('.')
-            && signature.len() >= 32
-        {
-            forms.push(("signature part", signature.as_bytes().to_vec()));
-        }
-        forms.dedup_by(|a, b| a.1 == b.1);
-        Self { label: label.into(), forms }
+        Self { label: label.into(), secret: secret.to_owned(), spelled: OnceLock::new() }
+    }
+
+    fn forms(&self) -> &[(&'static str, Vec<u8>)] {
+        self.spelled.get_or_init(|| forms_of(&self.secret))
     }
 
     pub(crate) fn spellings(&self) -> impl Iterator<Item = &[u8]> {
-        self.forms.iter().map(|(_, form)| form.as_slice())
+        self.forms().iter().map(|(_, form)| form.as_slice())
     }
 
     /// The secret as it is.
-    pub(crate) fn raw(&self) -> Option<&str> {
-        std::str::from_utf8(&self.forms.first()?.1).ok()
+    pub(crate) fn raw(&self) -> &str {
+        &self.secret
     }
 
     /// The name of the spelling that occurs in `bytes`.
     pub fn find(&self, bytes: &[u8]) -> Option<&'static str> {
-        self.forms.iter().find(|(_, form)| contains(bytes, form)).map(|(name, _)| *name)
+        self.forms().iter().find(|(_, form)| contains(bytes, form)).map(|(name, _)| *name)
     }
 
     /// Fails when the secret occurs in `bytes`, without showing it.
@@ -100,11 +71,11 @@ impl Canary {
     /// The text with every occurrence blotted out. A word of a few letters is no secret, and to blot
     /// it out would leave nothing to read.
     pub(crate) fn redact(&self, text: &str) -> String {
-        if self.raw().is_some_and(|secret| secret.len() < SHORTEST) {
+        if self.secret.len() < SHORTEST {
             return text.to_owned();
         }
         let mut text = text.to_owned();
-        for (_, form) in &self.forms {
+        for (_, form) in self.forms() {
             if let Ok(form) = std::str::from_utf8(form)
                 && !form.is_empty()
             {
@@ -113,6 +84,47 @@ impl Canary {
         }
         text
     }
+}
+
+/// Every spelling of a secret that is searched for, the secret itself first.
+fn forms_of(secret: &str) -> Vec<(&'static str, Vec<u8>)> {
+    let mut forms = vec![("raw", secret.as_bytes().to_vec())];
+    // Whatever stands in front shifts the alphabet: three alignments, edges cut away.
+    for offset in 0..3 {
+        let mut padded = vec![0_u8; offset];
+        padded.extend_from_slice(secret.as_bytes());
+        for (name, text) in [
+            ("base64", STANDARD_NO_PAD.encode(&padded)),
+            ("base64url", URL_SAFE_NO_PAD.encode(&padded)),
+        ] {
+            let start = if offset == 0 { 0 } else { offset + 1 };
+            let end = text.len().saturating_sub(2);
+            if end > start + 8 {
+                forms.push((name, text.as_bytes()[start..end].to_vec()));
+            }
+        }
+    }
+    let mut percent = Vec::with_capacity(3 * secret.len());
+    let mut hex = Vec::with_capacity(2 * secret.len());
+    for byte in secret.bytes() {
+        if byte.is_ascii_alphanumeric() {
+            percent.push(byte);
+        } else {
+            percent.push(b'%');
+            percent.extend(digits(byte, b"0123456789ABCDEF"));
+        }
+        hex.extend(digits(byte, b"0123456789abcdef"));
+    }
+    forms.push(("percent-encoded", percent));
+    forms.push(("hex", hex));
+    // A signed token also leaks by its signature alone.
+    if let Some((_, signature)) = secret.rsplit_once('.')
+        && signature.len() >= 32
+    {
+        forms.push(("signature part", signature.as_bytes().to_vec()));
+    }
+    forms.dedup_by(|a, b| a.1 == b.1);
+    forms
 }
 
 /// A byte as two digits of that alphabet.

@@ -2,9 +2,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use serde_json::Value;
-
-use super::canary::Canary;
+use super::canary::{Canary, contains};
 use super::redaction::{redacted, tokens_in};
 
 /// A shared log of runs and requests. Secrets told to it never come out again.
@@ -27,19 +25,16 @@ const NOTE_LIMIT: usize = 4096;
 
 impl Evidence {
     pub fn note(&self, text: impl Into<String>) {
-        // Before the cut, which would leave half a token behind.
-        let mut text = redacted(&text.into());
-        if text.len() > NOTE_LIMIT {
-            let cut = text.floor_char_boundary(NOTE_LIMIT);
-            text.truncate(cut);
-            text.push_str(" [cut]");
-        }
-        self.lock().notes.push(text);
+        self.lock().notes.push(text.into());
     }
 
     /// Tokens that an answer hands out are not shown, whoever it is from.
-    pub(crate) fn hide_tokens_of(&self, answer: &Value) {
-        for token in tokens_in(answer) {
+    pub(crate) fn hide_tokens_of(&self, answer: &[u8]) {
+        // Cheaper than reading it all. A name can also be escaped.
+        if !contains(answer, b"token") && !contains(answer, br"\u") {
+            return;
+        }
+        for token in tokens_in(&serde_json::from_slice(answer).unwrap_or_default()) {
             self.hide(Canary::new("session token", &token));
         }
     }
@@ -51,7 +46,7 @@ impl Evidence {
     /// Every secret that was told, as it is.
     pub(crate) fn secrets(&self) -> Vec<String> {
         let log = self.lock();
-        log.secrets.iter().filter_map(|one| one.raw().map(str::to_owned)).collect()
+        log.secrets.iter().map(|one| one.raw().to_owned()).collect()
     }
 
     /// From here on, what would be torn down stays until [`Evidence::standing`] is taken.
@@ -86,14 +81,25 @@ impl Evidence {
         redacted(&hidden)
     }
 
+    /// The notes as they may be shown. Most are never asked for: only now are they redacted, and
+    /// only then cut, which would leave half a token behind.
     pub(crate) fn lines(&self) -> Vec<String> {
         let notes = self.lock().notes.clone();
-        notes.iter().map(|note| self.redact(note)).collect()
+        notes.iter().map(|note| cut(self.redact(note))).collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, Log> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn cut(mut text: String) -> String {
+    if text.len() > NOTE_LIMIT {
+        let cut = text.floor_char_boundary(NOTE_LIMIT);
+        text.truncate(cut);
+        text.push_str(" [cut]");
+    }
+    text
 }
 
 /// Bytes as text that is safe to show on a terminal; the beginning, where there are very many.

@@ -2,20 +2,27 @@
 //! rule has a tree of its own, and on a disk making and removing it costs more than judging.
 
 use std::io;
-use std::path::Path;
-#[cfg(target_os = "linux")]
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use tempfile::{Builder, TempDir};
 
-/// A fresh private directory that goes when it is dropped. Whoever set TMPDIR has chosen the place.
+/// A fresh private directory that goes when it is dropped, by a path without links. Whoever set
+/// TMPDIR has chosen the place.
 pub(crate) fn directory(prefix: &str) -> io::Result<TempDir> {
-    let mut builder = Builder::new();
-    builder.prefix(prefix);
-    match memory().filter(|_| std::env::var_os("TMPDIR").is_none()) {
-        Some(place) => builder.tempdir_in(place),
-        None => builder.tempdir(),
+    Builder::new().prefix(prefix).tempdir_in(place()?)
+}
+
+/// Followed once, and not for every directory.
+fn place() -> io::Result<&'static Path> {
+    static PLACE: OnceLock<PathBuf> = OnceLock::new();
+    if let Some(place) = PLACE.get() {
+        return Ok(place);
     }
+    let chosen = std::env::var_os("TMPDIR").is_some();
+    let usual = std::env::temp_dir();
+    let place = memory().filter(|_| !chosen).unwrap_or(&usual).canonicalize()?;
+    Ok(PLACE.get_or_init(|| place))
 }
 
 /// The shared memory of a Linux system, where programs in it may be executed, as the fake ssh must,

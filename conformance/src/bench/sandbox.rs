@@ -2,13 +2,17 @@
 //! all below one temporary directory whose whole tree can be compared before and after.
 
 use std::collections::BTreeMap;
+use std::ffi::{CStr, OsStr};
 use std::fmt;
-use std::fs;
-use std::io::{self, Write};
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, openat, readlinkat, statat};
+use rustix::io::Errno;
 use tempfile::TempDir;
 
 #[derive(Debug)]
@@ -23,12 +27,12 @@ impl Sandbox {
         let prefix = "plexctl-bench-";
         let dir = if keep {
             // What is kept to be looked at later is not kept in memory.
-            tempfile::Builder::new().prefix(prefix).tempdir()?
+            let place = fs::canonicalize(std::env::temp_dir())?;
+            tempfile::Builder::new().prefix(prefix).tempdir_in(place)?
         } else {
             super::room::directory(prefix)?
         };
-        let whole = fs::canonicalize(dir.path())?;
-        let (root, records) = (whole.join("box"), whole.join("records"));
+        let (root, records) = (dir.path().join("box"), dir.path().join("records"));
         fs::create_dir(&records)?;
         for name in
             ["", "home", "home/.config", "home/.local", "home/.local/state", "tmp", "bin", "cwd"]
@@ -121,7 +125,8 @@ impl Sandbox {
 
     pub fn snapshot(&self) -> io::Result<Tree> {
         let mut entries = BTreeMap::new();
-        walk(&self.root, Path::new(""), &mut entries)?;
+        let root = openat(CWD, &self.root, DIRECTORY, Mode::empty())?;
+        walk(root, Path::new(""), &mut entries)?;
         Ok(Tree(entries))
     }
 }
@@ -186,35 +191,60 @@ impl Tree {
     }
 }
 
-/// Enters what stands in `dir`, which is called `name` in the tree.
-fn walk(dir: &Path, name: &Path, entries: &mut BTreeMap<PathBuf, Entry>) -> io::Result<()> {
-    for item in fs::read_dir(dir)? {
+/// Enters what stands in `dir`, which is called `name` in the tree. Every run of a subject is
+/// looked at twice, so this asks the kernel for no path longer than one name.
+fn walk(dir: impl AsFd, name: &Path, entries: &mut BTreeMap<PathBuf, Entry>) -> io::Result<()> {
+    for item in Dir::read_from(&dir)? {
         let item = item?;
-        let meta = match item.metadata() {
-            Ok(meta) => meta,
-            // Gone between the listing and the look: as good as never there.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-            Err(error) => return Err(error),
-        };
-        let path = item.path();
-        let file_type = meta.file_type();
-        let (kind, content) = if file_type.is_dir() {
-            (EntryKind::Dir, Vec::new())
-        } else if file_type.is_symlink() {
-            (EntryKind::Symlink, fs::read_link(&path)?.as_os_str().as_bytes().to_vec())
-        } else if file_type.is_file() {
-            (EntryKind::File, fs::read(&path).unwrap_or_default())
-        } else if file_type.is_fifo() {
-            (EntryKind::Fifo, Vec::new())
-        } else {
-            (EntryKind::Other, Vec::new())
-        };
-        let name = name.join(item.file_name());
-        let entry = Entry { kind, mode: meta.mode() & 0o7777, content, inode: meta.ino() };
-        if kind == EntryKind::Dir {
-            walk(&path, &name, entries)?;
+        if matches!(item.file_name().to_bytes(), b"." | b"..") {
+            continue;
         }
-        entries.insert(name, entry);
+        let Some(stat) = there(statat(&dir, item.file_name(), AtFlags::SYMLINK_NOFOLLOW))? else {
+            continue;
+        };
+        let (kind, content) = match FileType::from_raw_mode(stat.st_mode) {
+            FileType::Directory => (EntryKind::Dir, Vec::new()),
+            FileType::Symlink => match there(readlinkat(&dir, item.file_name(), Vec::new()))? {
+                Some(target) => (EntryKind::Symlink, target.into_bytes()),
+                None => continue,
+            },
+            FileType::RegularFile => {
+                (EntryKind::File, content(&dir, item.file_name()).unwrap_or_default())
+            }
+            FileType::Fifo => (EntryKind::Fifo, Vec::new()),
+            _ => (EntryKind::Other, Vec::new()),
+        };
+        let path = name.join(OsStr::from_bytes(item.file_name().to_bytes()));
+        #[allow(clippy::useless_conversion, reason = "macOS counts modes in 16 bits")]
+        let mode = u32::from(stat.st_mode & 0o7777);
+        let entry = Entry { kind, mode, content, inode: stat.st_ino };
+        if kind == EntryKind::Dir {
+            if let Some(below) = there(openat(&dir, item.file_name(), DIRECTORY, Mode::empty()))? {
+                walk(below, &path, entries)?;
+            }
+        }
+        entries.insert(path, entry);
     }
     Ok(())
+}
+
+const DIRECTORY: OFlags =
+    OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
+
+/// What was gone between the listing and the look is as good as never there.
+fn there<T>(looked: rustix::io::Result<T>) -> io::Result<Option<T>> {
+    match looked {
+        Ok(found) => Ok(Some(found)),
+        Err(Errno::NOENT) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn content(dir: impl AsFd, name: &CStr) -> io::Result<Vec<u8>> {
+    // Never waits for a writer, should a pipe have taken the place of the file.
+    let how = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file = openat(dir, name, how, Mode::empty())?;
+    let mut bytes = Vec::new();
+    File::from(file).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }

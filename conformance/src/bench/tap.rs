@@ -136,7 +136,7 @@ fn relay(socket: TcpStream, shared: &Shared) {
             Err(error) => return shared.fault(format!("behind the tap: {error}")),
         };
         response.headers.remove("connection");
-        shared.evidence.hide_tokens_of(&response.json());
+        shared.evidence.hide_tokens_of(&response.body);
         shared.evidence.note(format!(
             "the tap saw: {} {} {}\n  answered: {} {}",
             request.method,

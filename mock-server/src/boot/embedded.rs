@@ -101,9 +101,10 @@ impl Builder {
             let parsed = moment.parse::<Timestamp>();
             self.config.clock = Some(parsed.map_err(|_| StartError::Clock(moment.clone()))?);
         }
-        let (draft, world) = (Draft::begin(), Furnishing::begin(&self.config));
-        let prepared = take(&self.config, draft)?.certify()?.furnish(world)?;
+        let draft = Draft::begin();
         let runtime = runtime()?;
+        let world = Furnishing::begin(&self.config, runtime.handle());
+        let prepared = take(&self.config, draft)?.certify()?.furnish(world)?;
         let (stop, stopped) = oneshot::channel();
         let mut server = MockServer {
             http_url: prepared.ready().http.clone(),

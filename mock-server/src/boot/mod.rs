@@ -15,6 +15,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use ring::digest::{SHA256, digest};
 use ring::rand::{SecureRandom as _, SystemRandom};
+use tokio::runtime::{Handle, Runtime};
 
 use crate::authority::{CaError, DevCa, Draft, Settling};
 use crate::namespace::{Namespaces, Origin, Scene};
@@ -199,7 +200,7 @@ impl Bound {
     }
 }
 
-/// A world being laid out, on a thread of its own while the address and the certificate are made.
+/// A world being laid out while the address and the certificate are made.
 pub struct Furnishing(Underway<Result<Furnished, StartError>>);
 
 struct Furnished {
@@ -209,13 +210,19 @@ struct Furnished {
 }
 
 impl Furnishing {
-    pub fn begin(config: &Config) -> Self {
-        let config = config.clone();
-        Self(Underway::begin(move || {
-            let site = config.node.then(|| site(&config)).transpose()?;
-            let namespaces = namespaces(&config, site.clone())?;
-            Ok(Furnished { namespaces, generation: config.generation, site })
-        }))
+    pub fn begin(config: &Config, runtime: &Handle) -> Self {
+        let held = config.clone();
+        let furnish = move || {
+            let site = held.node.then(|| site(&held)).transpose()?;
+            let namespaces = namespaces(&held, site.clone())?;
+            Ok(Furnished { namespaces, generation: held.generation, site })
+        };
+        // A file may be a pipe that nobody writes to, and a state directory may be far away.
+        if config.world.is_embedded() && config.state_dir.is_none() {
+            Self(Underway::begin_on(runtime, furnish))
+        } else {
+            Self(Underway::begin(furnish))
+        }
     }
 
     /// Completes when [`furnish`](Bound::furnish) need not wait.
@@ -302,13 +309,25 @@ fn seed(number: Option<u64>) -> Result<[u8; 32], StartError> {
 }
 
 /// Threads beyond the few that a loopback can feed would only cost memory.
-pub fn runtime() -> Result<tokio::runtime::Runtime, StartError> {
-    let cores = std::thread::available_parallelism().map_or(2, usize::from);
+pub fn runtime() -> Result<Runtime, StartError> {
     tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(cores.clamp(1, 4))
+        .worker_threads(cores().clamp(1, 4))
         .enable_all()
         .build()
         .map_err(StartError::Runtime)
+}
+
+/// The standard library would also read the quotas of three control groups, which takes longer than
+/// a thread too many costs.
+#[cfg(target_os = "linux")]
+fn cores() -> usize {
+    let ours = rustix::thread::sched_getaffinity(None);
+    ours.map_or(2, |cores| usize::try_from(cores.count()).unwrap_or(2))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(2, usize::from)
 }
 
 /// Serves until `shutdown` completes; then the certificate's directory is gone as well.

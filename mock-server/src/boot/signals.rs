@@ -1,6 +1,7 @@
 //! What a person or a system sends to end the server.
 
-use std::io;
+use std::fs::File;
+use std::io::{self, Read as _};
 
 #[cfg(unix)]
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -43,7 +44,10 @@ impl Signals {
 /// What `nohup` asks for, which taking the signal would undo. Only Linux tells without unsafe code.
 #[cfg(unix)]
 fn hang_up_is_ignored() -> bool {
-    let Ok(status) = std::fs::read_to_string("/proc/self/status") else { return false };
+    // In one piece: it is put together anew for every read.
+    let mut status = [0; 4096];
+    let read = File::open("/proc/self/status").and_then(|mut file| file.read(&mut status));
+    let status = String::from_utf8_lossy(&status[..read.unwrap_or(0)]);
     status
         .lines()
         .find_map(|line| line.strip_prefix("SigIgn:"))

@@ -63,8 +63,16 @@ impl Contract {
         let status = exchange.response.status;
         let what = format!("the {status} answer of {operation}");
         let code = exchange.code().as_str().map(str::to_owned);
-        for (name, header) in response["headers"].as_object().into_iter().flatten() {
-            self.check_header(&what, name, self.resolve(header)?, code.as_deref(), exchange)?;
+        for (name, declared) in response["headers"].as_object().into_iter().flatten() {
+            let header = Header {
+                key: match declared["$ref"].as_str() {
+                    Some(shared) => shared.to_owned(),
+                    None => format!("header {name} {operation} {status}"),
+                },
+                name,
+                declared: self.resolve(declared)?,
+            };
+            self.check_header(&what, &header, code.as_deref(), exchange)?;
         }
         let Some(content) = response["content"].as_object() else {
             return match exchange.response.body.len() {
@@ -94,34 +102,37 @@ impl Contract {
     fn check_header(
         &self,
         what: &str,
-        name: &str,
-        header: &Value,
+        header: &Header<'_>,
         code: Option<&str>,
         exchange: &Exchange,
     ) -> Outcome {
+        let Header { key, name, declared } = header;
         let found = exchange.response.headers.get(name);
-        let sent = &header["x-sent"];
+        let sent = &declared["x-sent"];
         let with_codes = sent["with_codes"].as_array();
         let due = match (sent.as_str(), with_codes) {
             (Some("always"), _) => Some(true),
             (Some("never"), _) => Some(false),
             (_, Some(codes)) => Some(codes.iter().any(|one| one.as_str() == code)),
-            _ => (header["required"] == json!(true)).then_some(true),
+            _ => (declared["required"] == json!(true)).then_some(true),
         };
         match (due, found) {
             (Some(true), None) => fail(what, format!("a {name} header"), "none"),
             (Some(false), Some(value)) => fail(what, format!("no {name} header"), value),
             (_, None) => Ok(()),
-            (_, Some(_)) if header["schema"].is_null() => Ok(()),
+            (_, Some(_)) if declared["schema"].is_null() => Ok(()),
             (_, Some(value)) => {
                 let what = format!("the {name} header of {what}");
-                self.judge(
-                    &what,
-                    &format!("header {name} {header}"),
-                    &header["schema"],
-                    &json!(value),
-                )
+                self.judge(&what, key, &declared["schema"], &json!(value))
             }
         }
     }
+}
+
+/// A header of an answer, as the document declares it.
+struct Header<'d> {
+    /// Names its schema for the cache.
+    key: String,
+    name: &'d str,
+    declared: &'d Value,
 }

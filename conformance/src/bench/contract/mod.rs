@@ -7,7 +7,7 @@ mod system;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use jsonschema::Validator;
+use jsonschema::{Draft, Registry, RegistryBuilder, Validator};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -44,9 +44,14 @@ impl Generation {
 /// One generation of a document, and the schemas compiled from it so far.
 pub struct Contract {
     document: Value,
+    /// The document once more, under the name by which a schema refers to its components.
+    registry: Registry<'static>,
     operations: Vec<Operation>,
     compiled: Mutex<HashMap<String, Arc<Validator>>>,
 }
+
+/// What `#/components/...` of the document is called outside of it.
+const NAME: &str = "urn:contract";
 
 /// One operation of the document.
 #[derive(Debug, Clone)]
@@ -82,7 +87,13 @@ impl Contract {
             }
         }
         let operations = read_operations(&document);
-        Ok(Self { document, operations, compiled: Mutex::default() })
+        let components = json!({"components": document["components"]});
+        let registry = Registry::new()
+            .draft(Draft::Draft202012)
+            .add(NAME, Draft::Draft202012.create_resource(components))
+            .and_then(RegistryBuilder::prepare)
+            .map_err(|error| Reason::Broken(format!("the contract's components: {error}")))?;
+        Ok(Self { document, registry, operations, compiled: Mutex::default() })
     }
 
     pub fn document(&self) -> &Value {
@@ -120,11 +131,11 @@ impl Contract {
         if let Some(validator) = held().get(key) {
             return Ok(Arc::clone(validator));
         }
-        let whole = json!({"allOf": [schema], "components": self.document["components"]});
         let validator = jsonschema::options()
-            .with_draft(jsonschema::Draft::Draft202012)
+            .with_draft(Draft::Draft202012)
+            .with_registry(&self.registry)
             .should_validate_formats(true)
-            .build(&whole)
+            .build(&from_outside(schema))
             .map_err(|error| Reason::Broken(format!("the contract's schema for {key}: {error}")))?;
         Ok(Arc::clone(held().entry(key.to_owned()).or_insert(Arc::new(validator))))
     }
@@ -144,6 +155,23 @@ impl Contract {
     pub fn validate(&self, schema: &str, value: &Value) -> Outcome {
         let reference = json!({"$ref": format!("#/components/schemas/{schema}")});
         self.judge(&format!("a {schema}"), schema, &reference, value)
+    }
+}
+
+/// A schema as it reads outside of its document.
+fn from_outside(schema: &Value) -> Value {
+    match schema {
+        Value::Object(members) => {
+            let each = |(name, member): (&String, &Value)| match member {
+                Value::String(within) if name == "$ref" && within.starts_with('#') => {
+                    (name.clone(), Value::String(format!("{NAME}{within}")))
+                }
+                member => (name.clone(), from_outside(member)),
+            };
+            Value::Object(members.iter().map(each).collect())
+        }
+        Value::Array(items) => Value::Array(items.iter().map(from_outside).collect()),
+        plain => plain.clone(),
     }
 }
 

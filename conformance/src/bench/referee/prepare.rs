@@ -170,7 +170,7 @@ fn filled(text: &str, bytes: usize) -> Vec<u8> {
 }
 
 fn packed(body: &[u8]) -> std::io::Result<Vec<u8>> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
     encoder.write_all(body)?;
     encoder.finish()
 }

@@ -1,5 +1,7 @@
 //! The command line, and the only place that prints.
 
+mod plain;
+
 use std::ffi::OsString;
 use std::io::{self, IsTerminal as _, Read as _, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
@@ -37,7 +39,7 @@ enum Command {
     Env(Env),
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, PartialEq, Eq, Args)]
 struct Serve {
     /// The port; 0 takes a free one
     #[arg(long, default_value_t = 8080)]
@@ -78,6 +80,26 @@ struct Serve {
     output: Option<Output>,
 }
 
+impl Default for Serve {
+    fn default() -> Self {
+        Self {
+            port: 8080,
+            bind: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            contract: Generation::default(),
+            world: "default".to_owned(),
+            seed: None,
+            clock: None,
+            state_dir: None,
+            ready_file: None,
+            journal: 10_000,
+            no_node: false,
+            #[cfg(unix)]
+            host_shell: false,
+            output: None,
+        }
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Output {
     Text,
@@ -99,6 +121,10 @@ struct Env {
 
 /// Runs the program: 0 when stopped on request, 1 when it could not do its work, 2 for usage.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let args: Vec<OsString> = args.into_iter().collect();
+    if let Some(serve) = plain::read(&args) {
+        return end(start(&serve));
+    }
     let cli = match Cli::try_parse_from(args) {
         Ok(cli) => cli,
         Err(error) => {
@@ -108,10 +134,13 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
             return ExitCode::from(code);
         }
     };
-    let outcome = match cli.command {
+    end(match cli.command {
         Some(Command::Env(env)) => print_env(&env),
         None => start(&cli.serve),
-    };
+    })
+}
+
+fn end(outcome: Result<(), String>) -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(why) => {
@@ -157,9 +186,10 @@ fn start(serve: &Serve) -> Result<(), String> {
 }
 
 fn boot_and_serve(serve: &Serve, config: &Config) -> Result<(), StartError> {
-    // First of all, because they take longest and need nothing.
-    let (draft, mut world) = (Draft::begin(), Furnishing::begin(config));
+    // First of all, because it takes longest and needs nothing.
+    let draft = Draft::begin();
     let runtime = boot::runtime()?;
+    let mut world = Furnishing::begin(config, runtime.handle());
     runtime.block_on(async {
         // Before anything is made, so that being stopped at any moment leaves nothing behind.
         let mut signals = Signals::listen().map_err(StartError::Runtime)?;
