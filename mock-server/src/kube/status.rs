@@ -185,6 +185,11 @@ impl Refusal {
         Self::new(StatusCode::NOT_IMPLEMENTED, "NotImplemented", message)
     }
 
+    /// The path leads nowhere, for a reason that has words of its own.
+    pub(crate) fn nowhere(why: impl Into<String>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "NotFound", why)
+    }
+
     /// The one word that clients go by.
     pub(crate) fn reason(&self) -> &'static str {
         self.reason

@@ -13,4 +13,5 @@ mod library;
 mod many;
 mod page;
 mod rooms;
+mod scenarios;
 mod visibility;

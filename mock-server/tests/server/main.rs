@@ -25,6 +25,7 @@ mod host_shell;
 mod issue;
 mod k0rdent;
 mod k0rdent_cluster;
+mod kubeconfig_scenarios;
 mod listing;
 mod namespaces;
 mod process;

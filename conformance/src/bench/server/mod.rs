@@ -86,6 +86,13 @@ impl Server {
         format!("{}/scenarios/{name}", self.url())
     }
 
+    /// A request to a path below the scenario's own base URL.
+    pub(crate) fn call_under(&self, scenario: &str, method: &str, path: &str) -> Call {
+        let mut base = self.base.clone();
+        base.prefix.push_str(&format!("/scenarios/{scenario}"));
+        Call::new(base, method, path, self.evidence.clone())
+    }
+
     /// The credential of a seeded identity. A foreign server has only the one we were given.
     pub fn token(&self, identity: Identity) -> Outcome<String> {
         match &self.running {

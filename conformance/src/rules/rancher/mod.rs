@@ -10,6 +10,7 @@ mod delete;
 mod everywhere;
 mod kubectl;
 mod list;
+mod scenarios;
 mod site;
 mod watch;
 mod works;
@@ -37,6 +38,7 @@ pub(crate) fn all() -> Outcome<Vec<Rule>> {
     rules.extend(everywhere::all());
     rules.extend(kubectl::all());
     rules.extend(list::all());
+    rules.extend(scenarios::all()?);
     rules.extend(watch::all());
     rules.extend(works::all());
     Ok(rules)

@@ -10,6 +10,7 @@ mod layout;
 mod operation;
 mod render;
 mod rules;
+mod staged;
 mod state;
 mod tokens;
 mod visit;
