@@ -74,7 +74,7 @@ pub async fn answer(server: Arc<Server>, request: Request<Incoming>) -> Response
         let scenario = route.scenario.map(str::to_owned);
         return k0rdent::answer(x, scenario, &rest, head).await;
     }
-    if refused.is_none() && rancher::owns(route.rest) {
+    if refused.is_none() && rancher::owns(route.rest, &head.headers) {
         let visit = visit(&server, &namespace, &head, &route);
         return rancher::answer(visit, route.rest, &head, body).await;
     }

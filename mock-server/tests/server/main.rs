@@ -28,6 +28,7 @@ mod k0rdent_cluster;
 mod kubeconfig_scenarios;
 mod listing;
 mod namespaces;
+mod patience;
 mod process;
 mod robustness;
 mod scenarios;

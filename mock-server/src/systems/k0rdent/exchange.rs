@@ -76,7 +76,7 @@ impl Exchange {
         if let Some(body) = self.body.take()
             && !body.is_end_stream()
         {
-            let _ = body::take(body, 0).await;
+            let _ = body::take(body, 0, self.installation.patience).await;
         }
         if let Some(Ok(name)) = self.trail.scenario.as_deref().map(HeaderValue::from_str) {
             response.headers_mut().insert("x-scenario", name);

@@ -52,7 +52,7 @@ pub async fn answer(
 /// Who asked is noted; whether they may is not asked, nor what they sent.
 async fn stage(x: &mut Exchange, scenario: &Scenario, head: &Parts) -> exchange::Answer {
     if let Some(body) = x.body.take() {
-        let _ = body::take(body, body::MOST).await;
+        let _ = body::take(body, body::MOST, x.installation.patience).await;
     }
     let _ = x.caller(&head.headers);
     x.trail.code = scenario.code().map(|code| code.to_owned().into());

@@ -4,7 +4,6 @@
 use std::sync::{Arc, Weak};
 
 use axum::body::{Body, Bytes};
-use http_body_util::{BodyExt as _, Collected, Limited};
 use hyper::body::Incoming;
 use hyper::header::{AUTHORIZATION, DATE, HOST, HeaderValue};
 use hyper::http::request::Parts;
@@ -19,8 +18,9 @@ use super::{rules, staged};
 use crate::kube::body::LIMIT;
 use crate::kube::request::Query;
 use crate::kube::status::Refusal;
-use crate::kube::{Call, Caller, Clock, Ended, RequestInfo};
+use crate::kube::{Call, Caller, Clock, Ended, RequestInfo, yaml};
 use crate::namespace::Installation;
+use crate::net::intake;
 use crate::route::Reach;
 use crate::scenario::{self, Scenario};
 use crate::world::annex::Kept as _;
@@ -49,14 +49,15 @@ struct Guest {
 
 /// Answers one request; `path` is what follows the base.
 pub async fn answer(mut visit: Visit, path: &str, head: &Parts, body: Incoming) -> Response<Body> {
-    let body = Limited::new(body, LIMIT + 1).collect().await;
-    let body = body.map(Collected::to_bytes).map_err(|_| Refusal::too_large(LIMIT));
+    let body = intake::take(body, LIMIT, visit.installation.patience).await;
+    let body = body.map_err(Refusal::lost);
     let mut response = match visit.act(path, head, body) {
-        Ok(Outcome::Answer(response)) => response,
+        Ok(Outcome::Staged(response)) => response,
+        Ok(Outcome::Answer(response)) => yaml::as_asked(&head.headers, response).await,
         Ok(Outcome::Inside { cluster, call, request }) => cluster.answer(*call, *request).await,
         Err(refusal) => {
             visit.trail.code = Some(refusal.reason().into());
-            refusal.response()
+            yaml::as_asked(&head.headers, refusal.response()).await
         }
     };
     if let Some(date) = visit.installation.clock.http_date(visit.now)
@@ -85,6 +86,11 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
+/// Whether a token is shown that looks like one of Rancher's.
+pub(super) fn names_token(headers: &HeaderMap) -> bool {
+    bearer(headers).is_some_and(|token| token.contains(':'))
+}
+
 impl Visit {
     /// As a scenario in the path says, where it says anything, and as Rancher does elsewhere.
     fn act(
@@ -98,10 +104,10 @@ impl Visit {
             self.trail.scenario = Some(scenario.name.as_str().into());
             if let Some(operation) = staged::meant(&scenario, path, head) {
                 self.trail.operation = operation;
-                return self.stage(&scenario, head).map(Outcome::Answer);
+                return self.stage(&scenario, head).map(Outcome::Staged);
             }
         }
-        self.serve(path, head, body?)
+        self.serve(path, head, body)
     }
 
     /// Who asked is noted; whether they may is not asked.
@@ -115,7 +121,12 @@ impl Visit {
             .map_err(|unplayable| Refusal::internal(&unplayable.to_string()))
     }
 
-    fn serve(&mut self, path: &str, head: &Parts, bytes: Bytes) -> Result<Outcome, Refusal> {
+    fn serve(
+        &mut self,
+        path: &str,
+        head: &Parts,
+        body: Result<Bytes, Refusal>,
+    ) -> Result<Outcome, Refusal> {
         let state = State::of(&self.installation, self.now);
         // What is due by now happens before anybody is let in by it.
         state.settle(self.now);
@@ -126,6 +137,7 @@ impl Visit {
         self.trail.operation = if cluster.is_some() { "CallRancherCluster" } else { "unknown" };
         let guest = enter(&state, bearer(&head.headers), cluster)?;
         self.trail.identity = Some(guest.caller.user.as_str().into());
+        let bytes = body?;
         if path.starts_with("/k8s") {
             return Err(Refusal::no_such_resource());
         }
