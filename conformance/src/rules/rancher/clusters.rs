@@ -6,9 +6,10 @@ use super::site::{
     KUBECONFIGS, MANAGEMENT, MERGE, Made, NAMED, NODES, PLAIN, STRATEGIC, User, call,
     expect_status, get, named, switch,
 };
+use super::watch::{Told, follow};
 use super::{DOCUMENT, PAGE, PUBLIC, SEEDED, must, should};
 use crate::rule::{Claim, Rule};
-use crate::verdict::{expect, expect_eq};
+use crate::verdict::{expect, expect_eq, fail};
 
 pub(super) fn all() -> Vec<Rule> {
     let mut rules = vec![
@@ -291,7 +292,19 @@ fn clusters() -> Rule {
                 "the admin's",
                 &[NODES, NAMED, PLAIN, "local"].map(str::to_owned).to_vec(),
                 &all,
-            )
+            )?;
+            for (user, due) in
+                [(User::Wanda, &[NAMED, PLAIN, "local"][..]), (User::Kemal, &[PLAIN][..])]
+            {
+                let mut theirs = seen(user)?;
+                theirs.sort_unstable();
+                expect_eq(
+                    format!("those of {}", user.name()),
+                    &due.to_vec(),
+                    &theirs.iter().map(String::as_str).collect(),
+                )?;
+            }
+            Ok(())
         })
 }
 
@@ -415,7 +428,7 @@ fn off_keeps() -> Rule {
 
 fn token_secret() -> Rule {
     should("rancher.tokens.no_secret")
-        .title("A token that is read does not show its secret")
+        .title("A token that is listed, read or watched does not show its secret")
         .source(PAGE, "Tokens")
         .claims([Claim::operation("ListRancherTokens", 200)])
         .needs(SEEDED)
@@ -429,13 +442,23 @@ fn token_secret() -> Rule {
                 .to_owned();
             let secret = token.split_once(':').map_or("", |(_, secret)| secret);
             expect(secret.len() > 20, "the secret", "a long one", secret.len())?;
-            let list = get(&server, User::Admin, &format!("{MANAGEMENT}/tokens"))?.expect(200)?;
-            expect(
-                !list.to_string().contains(secret),
-                "the list of tokens",
-                "without the secret",
-                "the secret",
-            )
+            let hides = |what: &str, text: &str| {
+                expect(!text.contains(secret), what, "without the secret", "the secret")
+            };
+            let path = format!("{MANAGEMENT}/tokens");
+            let list = get(&server, User::Admin, &path)?.expect(200)?;
+            hides("the list of tokens", &list.to_string())?;
+            let name = made.object["status"]["tokens"][0].as_str().unwrap_or_default();
+            let one = get(&server, User::Admin, &format!("{path}/{name}"))?.expect(200)?;
+            hides("the token by its name", &one.to_string())?;
+            let watch = format!("{path}?watch=true&timeoutSeconds=5");
+            let told = |events: &[Value]| {
+                events.iter().any(|event| event["object"]["metadata"]["name"] == name)
+            };
+            match follow(&server, User::Admin, &watch, "application/json", told)? {
+                Told::Enough(events) => hides("a watch of tokens", &json!(events).to_string()),
+                Told::Over(text) => fail("a watch of tokens", name, text),
+            }
         })
 }
 

@@ -278,11 +278,28 @@ fn collection() -> Rule {
         .fix("Delete all that the caller sees, and answer with the list.")
         .check(|bench| {
             let server = bench.server()?;
-            Made::new(&server, User::Kemal, &json!({}))?;
+            let (his, hers) = (
+                Made::new(&server, User::Kemal, &json!({}))?,
+                Made::new(&server, User::Wanda, &json!({}))?,
+            );
             let before = names(&server, User::Admin, "")?;
+            for made in [&his, &hers] {
+                let there = before.iter().any(|name| name == made.name());
+                expect(there, "what the admin sees", made.name(), before.join(" "))?;
+            }
             let gone = call(&server, User::Admin, "DELETE", KUBECONFIGS)?.send()?.expect(200)?;
             expect_eq("what was deleted", &before, &named(&gone))?;
-            expect_eq("what is left", &Vec::<String>::new(), &names(&server, User::Admin, "")?)
+            let values = gone["items"].as_array().into_iter().flatten();
+            let shown = values.filter(|one| !one["status"]["value"].is_null()).count();
+            expect_eq("the texts that were shown again", &0, &shown)?;
+            for user in [User::Admin, User::Kemal, User::Wanda] {
+                expect_eq("what is left", &Vec::<String>::new(), &names(&server, user, "")?)?;
+            }
+            for (user, made) in [(User::Kemal, his), (User::Wanda, hers)] {
+                let says = format!("{:?} not found", made.name());
+                expect_status(&get(&server, user, &made.path())?, 404, "NotFound", &says)?;
+            }
+            Ok(())
         })
 }
 
