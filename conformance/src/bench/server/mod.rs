@@ -159,6 +159,12 @@ impl Server {
         }
     }
 
+    /// A bare connection to where the server was said to be, also to one of somebody else: who
+    /// uses it shows a credential that is good there.
+    pub(crate) fn own_connection(&self, patience: Duration) -> Outcome<Box<dyn Connection>> {
+        self.base.connect_with_patience(patience)
+    }
+
     /// A request over https, to the port of this server under another of its host names.
     pub fn over_tls(&self, host: &str, method: &str, path: &str) -> Outcome<Call> {
         let port = self.https.as_deref().and_then(|url| url.rsplit_once(':')).map(|(_, port)| port);

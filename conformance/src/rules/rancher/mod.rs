@@ -55,4 +55,4 @@ fn should(id: impl Into<Cow<'static, str>>) -> RuleDraft {
 }
 
 /// The users and clusters of the embedded world.
-const SEEDED: [Need; 1] = [Need::SeededTokens];
+const SEEDED: [Need; 1] = [Need::EmbeddedRancher];

@@ -1,6 +1,6 @@
 //! Watching kubeconfigs: what happened, whose, and as a table.
 
-use std::io::Read as _;
+use std::io::{ErrorKind, Read as _};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -56,7 +56,7 @@ pub(super) fn follow(
     accept: &str,
     enough: impl Fn(&[Value]) -> bool,
 ) -> Outcome<Told> {
-    let mut connection = server.connection(false, PATIENCE)?;
+    let mut connection = server.own_connection(PATIENCE)?;
     let endpoint = server.endpoint();
     let request = format!(
         "GET {}{path} HTTP/1.0\r\nhost: {}\r\naccept: {accept}\r\nauthorization: Bearer {}\r\n\r\n",
@@ -78,6 +78,7 @@ pub(super) fn follow(
         match read {
             Ok(0) => return Ok(Told::Over(text)),
             Ok(_) => {}
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) => return Ok(Told::Over(format!("{text} and then {error}"))),
         }
     }
