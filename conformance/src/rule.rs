@@ -137,6 +137,8 @@ pub enum Need {
     Scenarios,
     /// The world is the default one with its public `psk_dev_*` tokens.
     SeededTokens,
+    /// The Rancher of the default world: its users, clusters and settings are known.
+    EmbeddedRancher,
     /// Linux's `/proc`.
     Proc,
     /// Unix modes, umask and signals.
@@ -161,6 +163,9 @@ impl fmt::Display for Need {
             Self::OwnWorld => f.write_str("a world of its own for each rule"),
             Self::Scenarios => f.write_str("a server that plays the scenarios"),
             Self::SeededTokens => f.write_str("the default world and its seeded tokens"),
+            Self::EmbeddedRancher => {
+                f.write_str("the users, clusters and settings of the embedded Rancher")
+            }
             Self::Proc => f.write_str("a Linux /proc"),
             Self::Unix => f.write_str("a Unix file system"),
             Self::Unprivileged => f.write_str("a user that is not root"),

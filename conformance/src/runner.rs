@@ -188,9 +188,12 @@ fn met(need: Need, target: &Arc<Target>) -> bool {
         Need::SpawnableServer => spawned,
         // Whoever names a server and a token has them: the rules know no other ids.
         Need::ExampleIds => target.server.is_some(),
-        Need::Journal | Need::Clock | Need::OwnWorld | Need::Scenarios | Need::SeededTokens => {
-            control
-        }
+        Need::Journal
+        | Need::Clock
+        | Need::OwnWorld
+        | Need::Scenarios
+        | Need::SeededTokens
+        | Need::EmbeddedRancher => control,
         Need::Proc => cfg!(target_os = "linux") && std::path::Path::new("/proc/self/stat").exists(),
         Need::Unix => cfg!(unix),
         Need::Unprivileged => !rustix::process::geteuid().is_root(),

@@ -86,6 +86,11 @@ fn every_scenario_for_every_command_and_on_the_server_s_wire() {
         let players = Family::ALL.map(Family::name).into_iter().chain(["server"]);
         players.map(move |player| Claim::scenario(name.clone(), player)).collect::<Vec<_>>()
     }));
+    for system in [System::Rancher, System::K0rdent] {
+        let scenarios = Scenario::of(system).unwrap();
+        assert!(scenarios.len() > 30, "only {} scenarios of {}", scenarios.len(), system.name());
+        assert_claimed(scenarios.into_iter().map(|one| Claim::scenario(one.name, "server")));
+    }
 }
 
 #[test]

@@ -4,6 +4,7 @@
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::Duration;
 
 use hashbrown::HashMap;
 use jiff::Timestamp;
@@ -55,6 +56,8 @@ pub struct Installation {
     pub host: Box<str>,
     /// What its sessions lead to; without one, nowhere.
     pub node: Option<Node>,
+    /// How long the body of a request may take.
+    pub patience: Duration,
     /// The simulated clusters that kubeconfigs lead to.
     pub clusters: Clusters,
     report_delay: AtomicU32,
@@ -129,6 +132,8 @@ pub struct Origin {
     pub journal: usize,
     /// Where the server listens.
     pub bind: IpAddr,
+    /// How long the body of a request may take.
+    pub patience: Duration,
     /// What all nodes share; without it there are none.
     pub site: Option<Arc<Site>>,
 }
@@ -227,6 +232,7 @@ impl Ground<'_> {
             cursors: hmac::Key::new(hmac::HMAC_SHA256, &derive(seed, &[b"cursors"])),
             host: host.into(),
             node,
+            patience: self.origin.patience,
             clusters: Clusters::default(),
             report_delay: AtomicU32::new(world.listeners.report_delay_seconds),
             annex: Annex::default(),

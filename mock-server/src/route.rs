@@ -67,14 +67,15 @@ pub async fn answer(server: Arc<Server>, request: Request<Incoming>) -> Response
         Some(Ok(namespace)) => (namespace, None),
         Some(Err(error)) => (server.namespaces.default_one(), Some(error)),
     };
-    if refused.is_none() && route.scenario.is_none() && k0rdent::owns(route.rest) {
+    if refused.is_none() && k0rdent::owns(route.rest) {
         let reach = Arc::clone(&server.reach);
         let x = k0rdent::Exchange::open(&namespace, &head, route.base, body, reach);
         let rest = route.rest.to_owned();
-        return k0rdent::answer(x, &rest, head).await;
+        let scenario = route.scenario.map(str::to_owned);
+        return k0rdent::answer(x, scenario, &rest, head).await;
     }
-    if refused.is_none() && route.scenario.is_none() && rancher::owns(route.rest) {
-        let visit = visit(&server, &namespace, &head, route.base);
+    if refused.is_none() && rancher::owns(route.rest, &head.headers) {
+        let visit = visit(&server, &namespace, &head, &route);
         return rancher::answer(visit, route.rest, &head, body).await;
     }
     let x = exchange(&server, namespace, &head, route.base, body);
@@ -116,12 +117,18 @@ fn exchange(
     }
 }
 
-fn visit(server: &Server, namespace: &Arc<Namespace>, head: &Parts, base: &str) -> rancher::Visit {
+fn visit(
+    server: &Server,
+    namespace: &Arc<Namespace>,
+    head: &Parts,
+    route: &Route<'_>,
+) -> rancher::Visit {
     let installation = namespace.installation();
     let now = installation.clock.now();
     let trail = namespace.trail(&installation, now, head.method.as_str(), &head.uri.path().into());
     let reach = Arc::clone(&server.reach);
-    rancher::Visit { installation, now, base: base.to_owned(), trail, reach }
+    let scenario = route.scenario.map(str::to_owned);
+    rancher::Visit { installation, now, base: route.base.to_owned(), trail, reach, scenario }
 }
 
 fn refuse(error: &NamespaceError) -> Refusal {

@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 
 use super::{NOTICE, cell, cited};
-use crate::bench::referee::{Answer, Body, ContentLength, Phase};
-use crate::bench::{Family, Scenario};
+use crate::bench::referee::{Again, Answer, Body, Conclusion, ContentLength, Created, Phase};
+use crate::bench::{Family, Scenario, System};
 use crate::verdict::Outcome;
 
 /// The sections, by the tag that a scenario names first.
@@ -47,7 +47,81 @@ pub(super) fn page() -> Outcome<String> {
             row(&mut text, scenario);
         }
     }
+    kubeconfigs(&mut text)?;
     Ok(text)
+}
+
+/// The scenarios of the other two systems, which any client of theirs may meet.
+fn kubeconfigs(text: &mut String) -> Outcome {
+    for (system, title, operation) in [
+        (System::Rancher, "Rancher's kubeconfigs", "creations and watches of kubeconfigs"),
+        (System::K0rdent, "k0rdent's kubeconfigs", "IssueKubeconfig"),
+    ] {
+        let all = Scenario::of(system)?;
+        let folder = folder(system);
+        let _ = write!(
+            text,
+            "\n## {title}\n\n{} answers to {operation}, in [{folder}](../{folder}), under \
+             `/scenarios/<name>` like the others; everything else below that is answered as usual. \
+             *Created* says whether a kubeconfig has come to be, *usable* whether the answer may be \
+             taken as it is, *again* whether the same request makes sense once more",
+            all.len()
+        );
+        let kubectl = system == System::Rancher;
+        text.push_str(match kubectl {
+            true => {
+                ", and the last column what a stock kubectl ends with, and after how many \
+                     requests where that is not one.\n\n| scenario | what happens | answer | \
+                     created | usable | again | kubectl |\n|---|---|---|---|---|---|---|\n"
+            }
+            false => {
+                ".\n\n| scenario | what happens | answer | created | usable | again |\n\
+                      |---|---|---|---|---|---|\n"
+            }
+        });
+        for scenario in &all {
+            let Some(conclusion) = &scenario.conclude else { continue };
+            let _ = writeln!(text, "{}", concluded(scenario, conclusion, system));
+        }
+    }
+    Ok(())
+}
+
+fn folder(system: System) -> String {
+    format!("fixtures/scenarios/{}", system.name())
+}
+
+fn concluded(scenario: &Scenario, conclusion: &Conclusion, system: System) -> String {
+    let name = &scenario.name;
+    let created = match conclusion.created {
+        None => "",
+        Some(Created::No) => "no",
+        Some(Created::Yes) => "yes",
+        Some(Created::Unknown) => "?",
+    };
+    let usable = match conclusion.usable {
+        None => "",
+        Some(false) => "no",
+        Some(true) => "yes",
+    };
+    let again = match conclusion.again {
+        Again::No => "no",
+        Again::Later => "later",
+        Again::AfterALook => "after a look",
+    };
+    let (title, answer) = (cell(&scenario.title), cell(&answer(&scenario.answer, system)));
+    let folder = folder(system);
+    let mut line = format!(
+        "| [{name}](../{folder}/{name}.json) | {title} | {answer} | {created} | {usable} | {again} |"
+    );
+    if let Some(kubectl) = &conclusion.kubectl {
+        let _ = write!(line, " {}", kubectl.exit_code);
+        if kubectl.requests > 1 {
+            let _ = write!(line, ", {} requests", kubectl.requests);
+        }
+        line.push_str(" |");
+    }
+    line
 }
 
 fn row(text: &mut String, scenario: &Scenario) {
@@ -67,14 +141,14 @@ fn row(text: &mut String, scenario: &Scenario) {
         text,
         "| [{name}](../fixtures/scenarios/{name}.json) | {} | {} | {} | {} |",
         cell(&scenario.title),
-        cell(&answer(&scenario.answer)),
+        cell(&answer(&scenario.answer, System::Plexsphere)),
         ends.join(" | "),
         records.join(" "),
     );
 }
 
 /// The answer in a few words.
-fn answer(answer: &Answer) -> String {
+fn answer(answer: &Answer, system: System) -> String {
     let wire = answer.wire.clone().unwrap_or_default();
     if wire.raw.is_some() {
         return "raw bytes".to_owned();
@@ -86,7 +160,7 @@ fn answer(answer: &Answer) -> String {
         }
         Some(Body::Issued { .. }) => (201, vec!["session, patched".to_owned()]),
         Some(Body::Json(document)) => {
-            let code = document["code"].as_str().map(|code| format!("`{}`", plain(code)));
+            let code = system.code(document).as_str().map(|code| format!("`{}`", plain(code)));
             (200, vec![code.unwrap_or_else(|| "json".to_owned())])
         }
         Some(Body::Text(_)) => (200, vec!["text".to_owned()]),

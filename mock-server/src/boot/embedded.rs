@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::sync::oneshot;
@@ -80,6 +81,12 @@ impl Builder {
     /// How many requests the journal of a namespace remembers.
     pub fn journal(mut self, entries: usize) -> Self {
         self.config.journal = entries;
+        self
+    }
+
+    /// How long the body of a request may take before it is a 408; 30 seconds by default.
+    pub fn patience(mut self, patience: Duration) -> Self {
+        self.config.patience = patience;
         self
     }
 

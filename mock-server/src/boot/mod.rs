@@ -81,6 +81,8 @@ pub struct Config {
     pub node: bool,
     /// Whether ssh sessions get a shell on this very machine.
     pub host_shell: bool,
+    /// How long the body of a request may take.
+    pub patience: Duration,
 }
 
 impl Default for Config {
@@ -95,6 +97,7 @@ impl Default for Config {
             journal: 10_000,
             node: true,
             host_shell: false,
+            patience: net::intake::PATIENCE,
         }
     }
 }
@@ -242,6 +245,7 @@ fn namespaces(config: &Config, site: Option<Arc<Site>>) -> Result<Namespaces, St
         seed: seed(config.seed)?,
         journal: config.journal,
         bind: config.address.ip(),
+        patience: config.patience,
         site,
     }))
 }

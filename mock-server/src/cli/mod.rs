@@ -180,6 +180,7 @@ fn start(serve: &Serve) -> Result<(), String> {
         journal: serve.journal,
         node: !serve.no_node,
         host_shell: serve.host_shell(),
+        ..Config::default()
     };
     // Start-up and service fail alike for whoever called.
     boot_and_serve(serve, &config).map_err(|error| error.to_string())

@@ -24,7 +24,7 @@ use jiff::Timestamp;
 use serde::Deserialize as _;
 use serde_json::Value;
 
-use crate::kube::store;
+use crate::kube::{store, yaml};
 
 pub use crate::kube::{Call, Caller, Clock, Ended, RequestInfo, Rule};
 pub use description::{
@@ -91,7 +91,8 @@ impl Cluster {
     /// Answers one request. The path is the API server's own, beginning with `/api`, `/apis`
     /// and so on; the response carries the [`RequestInfo`] it was judged by as an extension.
     pub async fn answer(&self, call: Call, request: Request<Bytes>) -> Response<Body> {
-        route::answer(&self.0, call, request)
+        let headers = request.headers().clone();
+        yaml::as_asked(&headers, route::answer(&self.0, call, request)).await
     }
 }
 

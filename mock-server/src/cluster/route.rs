@@ -12,7 +12,6 @@ use crate::kube::read::{self, Selection, Shown};
 use crate::kube::request::{Query, RequestInfo};
 use crate::kube::status::{Refusal, respond};
 use crate::kube::store::Key;
-use crate::kube::table::Include;
 use crate::kube::{Call, body, impersonation, negotiate, rbac, review, watch};
 
 /// `v1.32.4` has a major and a minor that kubectl compares with its own.
@@ -82,8 +81,7 @@ impl Question<'_> {
     fn resource(&self, kind: &'static Kind, call: Call) -> Result<Response<Body>, Refusal> {
         let (store, asked, query) = (&self.inside.store, &self.asked, &self.query);
         let now = (call.clock)();
-        let shown =
-            Shown { form: negotiate::form(&self.headers)?, include: Include::read(query)?, now };
+        let shown = Shown::read(&self.headers, query, asked.verb, now)?;
         match asked.verb {
             "get" => {
                 let object = read::get(store, kind, asked)?;

@@ -50,9 +50,12 @@ pub(super) fn add(x: &Exchange, wish: &Value) -> Answer {
     if wish.times == 0 {
         return Err(invalid("times is 1 or more".to_owned()));
     }
-    let scenario = scenario::find(&wish.scenario).map_err(staged::refuse)?;
-    if scenario.tells_of_a_session() && operation != Operation::IssueSession {
-        let detail = format!("the scenario {} is an answer to IssueSession only", scenario.name);
+    let scenario = scenario::find(&wish.scenario).map_err(|error| staged::refuse(&error))?;
+    let own = Operation::IssueSession;
+    let elsewhere = !scenario.is_about(own.name());
+    if elsewhere || (scenario.tells_of_a_session() && operation != own) {
+        let of = &scenario.operation;
+        let detail = format!("the scenario {} is an answer to {of} only", scenario.name);
         return Err(invalid(detail));
     }
     let added = x.namespace.faults.add(operation.name(), wish.scenario, wish.phase, wish.times);

@@ -1,6 +1,9 @@
 //! A kind of object: its names, its scope, its verbs, its type, and how it is shown. An object
 //! enters a store only through its type here, so what comes out is what the type allows.
 
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
 use k8s_openapi::Resource;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
@@ -118,31 +121,113 @@ impl Kind {
     /// left out, and named.
     pub(crate) fn admit(&self, object: &Value) -> Result<(Value, Vec<String>), String> {
         let typed = (self.through)(object.clone())?;
-        let mut unknown = Vec::new();
-        lost(object, &typed, "", &mut unknown);
+        let mut lost = Lost::default();
+        lost.note(object, &typed, &mut Vec::new());
+        let mut unknown = lost.said;
+        let nulls = lost.nulls.into_values().take(NULLS);
+        unknown
+            .extend(nulls.filter(|path| !self.has_place(object, path)).map(|path| spelled(&path)));
+        unknown.sort();
         Ok((typed, unknown))
+    }
+
+    /// Whether the type has a place for what is null there. A null leaves no trace either way;
+    /// a `true` in its stead is kept where anything is, and refused where something else belongs.
+    fn has_place(&self, object: &Value, path: &[Step]) -> bool {
+        let mut probe = object.clone();
+        let Some(place) = path.iter().try_fold(&mut probe, |value, step| step.into(value)) else {
+            return true;
+        };
+        *place = Value::Bool(true);
+        let Ok(typed) = (self.through)(probe) else { return true };
+        path.iter().try_fold(&typed, |value, step| step.of(value)).is_some()
     }
 }
 
-/// The paths present before and absent after. A null counts as absent: it says nothing.
-fn lost(before: &Value, after: &Value, path: &str, out: &mut Vec<String>) {
-    match (before, after) {
-        (Value::Object(before), Value::Object(after)) => {
-            for (key, value) in before {
-                let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
-                match after.get(key) {
-                    Some(kept) => lost(value, kept, &path, out),
-                    None if value.is_null() => {}
-                    None => out.push(path),
+/// So many places with a null are looked into; each takes another pass through the type.
+const NULLS: usize = 32;
+
+/// One step into a document.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Step {
+    Member(String),
+    Item(usize),
+}
+
+impl Step {
+    fn of<'v>(&self, value: &'v Value) -> Option<&'v Value> {
+        match self {
+            Self::Member(name) => value.get(name),
+            Self::Item(index) => value.get(index),
+        }
+    }
+
+    fn into<'v>(&self, value: &'v mut Value) -> Option<&'v mut Value> {
+        match self {
+            Self::Member(name) => value.get_mut(name),
+            Self::Item(index) => value.get_mut(index),
+        }
+    }
+}
+
+/// As refusals write it: `spec.containers[0].image`.
+fn spelled(path: &[Step]) -> String {
+    let mut text = String::new();
+    for step in path {
+        match step {
+            Step::Member(name) if text.is_empty() => text.push_str(name),
+            Step::Member(name) => {
+                text.push('.');
+                text.push_str(name);
+            }
+            Step::Item(index) => {
+                let _ = write!(text, "[{index}]");
+            }
+        }
+    }
+    text
+}
+
+/// What was present before and is absent after.
+#[derive(Debug, Default)]
+struct Lost {
+    said: Vec<String>,
+    /// The nulls, which may mean nothing; of all items of a list, the first that has one there.
+    nulls: BTreeMap<Vec<Step>, Vec<Step>>,
+}
+
+impl Lost {
+    fn note(&mut self, before: &Value, after: &Value, path: &mut Vec<Step>) {
+        match (before, after) {
+            (Value::Object(before), Value::Object(after)) => {
+                for (key, value) in before {
+                    path.push(Step::Member(key.clone()));
+                    match after.get(key) {
+                        Some(kept) => self.note(value, kept, path),
+                        None if value.is_null() => self.note_null(path),
+                        None => self.said.push(spelled(path)),
+                    }
+                    path.pop();
                 }
             }
-        }
-        (Value::Array(before), Value::Array(after)) => {
-            for (index, (value, kept)) in before.iter().zip(after).enumerate() {
-                lost(value, kept, &format!("{path}[{index}]"), out);
+            (Value::Array(before), Value::Array(after)) => {
+                for (index, (value, kept)) in before.iter().zip(after).enumerate() {
+                    path.push(Step::Item(index));
+                    self.note(value, kept, path);
+                    path.pop();
+                }
             }
+            _ => {}
         }
-        _ => {}
+    }
+
+    fn note_null(&mut self, path: &[Step]) {
+        let any = |step: &Step| match step {
+            Step::Item(_) => Step::Item(0),
+            member => member.clone(),
+        };
+        let place = path.iter().map(any).collect();
+        self.nulls.entry(place).or_insert_with(|| path.to_vec());
     }
 }
 
@@ -169,6 +254,29 @@ mod tests {
             .unwrap();
         assert_eq!(unknown, ["metadata.colour", "spec.containers[0].imag"]);
         assert!(object.pointer("/metadata/colour").is_none());
+    }
+
+    /// A null where the type has a place says nothing; elsewhere it is as unknown as anything.
+    #[test]
+    fn a_null_without_a_place_is_named() {
+        let pod = kinds::named("Pod").unwrap();
+        let (object, unknown) = pod
+            .admit(&json!({
+                "apiVersion": "v1", "kind": "Pod", "colour": null,
+                "metadata": { "name": "a", "creationTimestamp": null, "labels": null },
+                "spec": {
+                    "hostNetwork": null, "nodeName": null, "volumes": null, "colour": null,
+                    "containers": [
+                        { "name": "a", "image": null },
+                        { "name": "b", "imag": null, "resources": { "limits": null } },
+                        { "name": "c", "imag": null },
+                    ],
+                },
+                "status": null,
+            }))
+            .unwrap();
+        assert_eq!(unknown, ["colour", "spec.colour", "spec.containers[1].imag"]);
+        assert_eq!(object.pointer("/spec/containers/2"), Some(&json!({ "name": "c" })));
     }
 
     #[test]

@@ -27,6 +27,7 @@ pub(crate) mod strict;
 pub(crate) mod table;
 pub(crate) mod watch;
 pub(crate) mod write;
+pub(crate) mod yaml;
 
 use std::sync::Arc;
 

@@ -1,9 +1,13 @@
 //! Which form of an answer the client wants. kubectl asks for a Table first, newer clients
-//! for protobuf first; the answer is always JSON, in the first form offered that exists.
+//! for protobuf first; the answer is JSON, or YAML where that is asked for, in the first form
+//! offered that exists.
 
 use axum::http::{HeaderMap, header};
 
 use super::status::Refusal;
+
+pub(crate) const JSON: &str = "application/json";
+pub(crate) const YAML: &str = "application/yaml";
 
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Form {
@@ -29,8 +33,32 @@ impl<'a> Offer<'a> {
     }
 
     fn is_json(&self) -> bool {
-        matches!(self.media, "application/json" | "application/*" | "*/*")
+        is_json(self.media)
     }
+
+    fn is_yaml(&self) -> bool {
+        self.media == YAML
+    }
+
+    fn form(&self) -> Option<Form> {
+        let version = match self.get("v") {
+            Some("v1") => "v1",
+            Some("v1beta1") => "v1beta1",
+            _ => "",
+        };
+        match self.get("as") {
+            None => Some(Form::Object),
+            Some("Table") if !version.is_empty() => Some(Form::Table { version }),
+            Some("PartialObjectMetadata" | "PartialObjectMetadataList") if !version.is_empty() => {
+                Some(Form::Metadata { version })
+            }
+            Some(_) => None,
+        }
+    }
+}
+
+fn is_json(media: &str) -> bool {
+    matches!(media, "application/json" | "application/*" | "*/*")
 }
 
 fn offers(headers: &HeaderMap) -> Vec<Offer<'_>> {
@@ -45,26 +73,27 @@ fn offers(headers: &HeaderMap) -> Vec<Offer<'_>> {
 
 /// The form of objects and lists.
 pub(crate) fn form(headers: &HeaderMap) -> Result<Form, Refusal> {
+    first(headers, |media| is_json(media) || media == YAML)
+}
+
+/// The form of the objects in a watch, which are one to a line, and so never YAML.
+pub(crate) fn watched(headers: &HeaderMap) -> Result<Form, Refusal> {
+    first(headers, is_json)
+}
+
+fn first(headers: &HeaderMap, known: fn(&str) -> bool) -> Result<Form, Refusal> {
     let offers = offers(headers);
     if offers.is_empty() {
         return Ok(Form::Object);
     }
-    for offer in offers.iter().filter(|offer| offer.is_json()) {
-        let version = match offer.get("v") {
-            Some("v1") => "v1",
-            Some("v1beta1") => "v1beta1",
-            _ => "",
-        };
-        match offer.get("as") {
-            None => return Ok(Form::Object),
-            Some("Table") if !version.is_empty() => return Ok(Form::Table { version }),
-            Some("PartialObjectMetadata" | "PartialObjectMetadataList") if !version.is_empty() => {
-                return Ok(Form::Metadata { version });
-            }
-            Some(_) => {}
-        }
-    }
-    Err(Refusal::not_acceptable())
+    let mut forms = offers.iter().filter(|offer| known(offer.media)).filter_map(Offer::form);
+    forms.next().ok_or_else(Refusal::not_acceptable)
+}
+
+/// Whether YAML is asked for before JSON is.
+pub(crate) fn prefers_yaml(headers: &HeaderMap) -> bool {
+    let known = |offer: &&Offer<'_>| (offer.is_json() || offer.is_yaml()) && offer.form().is_some();
+    offers(headers).iter().find(known).is_some_and(Offer::is_yaml)
 }
 
 /// Which version of aggregated discovery is wanted, if any is wanted before plain JSON.
@@ -88,6 +117,7 @@ pub(crate) fn plain(headers: &HeaderMap, media: &str) -> Result<(), Refusal> {
         offer.media == "*/*"
             || offer.media == media
             || offer.media == wildcard
+            || (offer.is_yaml() && media == JSON)
             // kubectl asks for logs as it asks for objects.
             || offer.is_json()
     };
@@ -123,10 +153,30 @@ mod tests {
             ("*/*", Some(Form::Object)),
             ("application/vnd.kubernetes.protobuf", None),
             ("text/html", None),
+            ("application/yaml", Some(Form::Object)),
+            ("application/yaml;as=Table;v=v1;g=meta.k8s.io", Some(table)),
         ] {
             assert_eq!(form(&accepting(accept)).ok(), expected, "{accept}");
         }
         assert_eq!(form(&HeaderMap::new()).ok(), Some(Form::Object));
+    }
+
+    #[test]
+    fn yaml_is_for_those_who_ask_for_it_first_and_watches_are_not() {
+        for (accept, yaml) in [
+            ("application/yaml", true),
+            ("application/yaml, application/json", true),
+            ("application/json, application/yaml", false),
+            ("application/yaml;as=Nothing, application/json", false),
+            ("application/vnd.kubernetes.protobuf, application/yaml", true),
+            ("*/*", false),
+            ("text/html", false),
+        ] {
+            assert_eq!(prefers_yaml(&accepting(accept)), yaml, "{accept}");
+        }
+        assert!(!prefers_yaml(&HeaderMap::new()));
+        assert!(watched(&accepting("application/yaml")).is_err());
+        assert_eq!(watched(&accepting("application/yaml, */*")).ok(), Some(Form::Object));
     }
 
     #[test]

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
+use axum::http::HeaderMap;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::Kind;
-use super::negotiate::Form;
+use super::negotiate::{self, Form};
 use super::request::{Query, RequestInfo};
 use super::selector::{FieldSelector, LabelSelector};
 use super::status::Refusal;
@@ -74,6 +75,20 @@ pub(crate) struct Shown {
 }
 
 impl Shown {
+    /// As the request wants it.
+    pub(crate) fn read(
+        headers: &HeaderMap,
+        query: &Query,
+        verb: &str,
+        now: Timestamp,
+    ) -> Result<Self, Refusal> {
+        let form = match verb {
+            "watch" => negotiate::watched(headers)?,
+            _ => negotiate::form(headers)?,
+        };
+        Ok(Self { form, include: table::Include::read(query)?, now })
+    }
+
     pub(crate) fn one(&self, kind: &Kind, object: &Value) -> Value {
         match self.form {
             Form::Object => object.clone(),

@@ -6,6 +6,7 @@ use axum::http::{Response, StatusCode, header};
 use serde_json::{Value, json};
 
 use super::Kind;
+use crate::net::intake::Lost;
 
 /// One refusal on its way to becoming a `Status`.
 #[derive(Debug)]
@@ -171,7 +172,8 @@ impl Refusal {
     }
 
     pub(crate) fn not_acceptable() -> Self {
-        let message = "only the following media types are accepted: application/json";
+        let message =
+            "only the following media types are accepted: application/json, application/yaml";
         Self::new(StatusCode::NOT_ACCEPTABLE, "NotAcceptable", message)
     }
 
@@ -180,9 +182,26 @@ impl Refusal {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "RequestEntityTooLarge", message)
     }
 
+    /// The request never arrived whole.
+    pub(crate) fn lost(lost: Lost) -> Self {
+        match lost {
+            Lost::Late => {
+                let message = "the body of the request did not arrive in time";
+                Self::new(StatusCode::REQUEST_TIMEOUT, "Timeout", message)
+            }
+            Lost::Large(limit) => Self::too_large(limit),
+            Lost::Broken => Self::bad_request("the body of the request ended too early"),
+        }
+    }
+
     pub(crate) fn not_simulated(what: &str) -> Self {
         let message = format!("{what} is not part of the simulated cluster");
         Self::new(StatusCode::NOT_IMPLEMENTED, "NotImplemented", message)
+    }
+
+    /// The path leads nowhere, for a reason that has words of its own.
+    pub(crate) fn nowhere(why: impl Into<String>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "NotFound", why)
     }
 
     /// The one word that clients go by.

@@ -6,25 +6,24 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
-use http_body_util::{BodyExt as _, Limited};
 use hyper::body::Incoming;
-use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
+use hyper::header::AUTHORIZATION;
 use hyper::service::service_fn;
-use hyper::{Request, Response, StatusCode};
+use hyper::{Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use serde_json::json;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
 use super::meter::{Meter, Metered, Totals};
 use super::{Activity, EndReason, Ended, Event, Redeemer, end_of, porch};
 use crate::cluster::{Call, Caller, Clock, Cluster, RequestInfo};
-use crate::net::Tls;
+use crate::kube::body::LIMIT;
+use crate::kube::status::Refusal;
+use crate::net::{Tls, intake};
 
 /// kubectl opens a handful; a session is not a service.
 const MAX_VISITS: usize = 64;
-/// As much as an API server takes.
-const LARGEST_BODY: usize = 3 * 1024 * 1024;
+/// How long a handshake and the head of a request may take.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// How long an answer under way may still take when the session ends.
 const LAST_WORDS: Duration = Duration::from_millis(200);
@@ -43,6 +42,8 @@ pub struct Door {
     pub redeemer: Arc<dyn Redeemer>,
     pub activity: Arc<dyn Activity>,
     pub ended: Ended,
+    /// How long the body of a request may take.
+    pub patience: Duration,
 }
 
 impl Door {
@@ -117,13 +118,12 @@ impl Visit {
         let (mut head, body) = request.into_parts();
         // The API server has no use for it, and cannot lose what it never had.
         head.headers.remove(AUTHORIZATION);
-        let Ok(body) = Limited::new(body, LARGEST_BODY).collect().await else {
-            let words = "Request entity too large: limit is 3145728";
-            return status(StatusCode::PAYLOAD_TOO_LARGE, "RequestEntityTooLarge", words);
+        let body = match intake::take(body, LIMIT, self.door.patience).await {
+            Ok(body) => body,
+            Err(lost) => return Refusal::lost(lost).response(),
         };
         let Some(cluster) = (self.door.backend)() else {
-            let words = "the cluster cannot be made";
-            return status(StatusCode::INTERNAL_SERVER_ERROR, "InternalError", words);
+            return Refusal::internal("the cluster cannot be made").response();
         };
         let mut ended = self.door.ended.clone();
         let call = Call {
@@ -133,7 +133,7 @@ impl Visit {
                 end_of(&mut ended).await;
             }),
         };
-        let request: Request<Bytes> = Request::from_parts(head, body.to_bytes());
+        let request: Request<Bytes> = Request::from_parts(head, body);
         let response = cluster.answer(call, request).await;
         if let Some(asked) = response.extensions().get::<RequestInfo>() {
             self.door.activity.report(Event::ApiRequest {
@@ -156,21 +156,5 @@ fn bearer(request: &Request<Incoming>) -> Option<&str> {
 
 /// Not a word about why: that is in the journal.
 fn unauthorized() -> Response<Body> {
-    status(StatusCode::UNAUTHORIZED, "Unauthorized", "Unauthorized")
-}
-
-fn status(code: StatusCode, reason: &str, message: &str) -> Response<Body> {
-    let document = json!({
-        "kind": "Status",
-        "apiVersion": "v1",
-        "metadata": {},
-        "status": "Failure",
-        "message": message,
-        "reason": reason,
-        "code": code.as_u16(),
-    });
-    let mut response = Response::new(Body::from(document.to_string()));
-    *response.status_mut() = code;
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    response
+    Refusal::unauthorized().response()
 }

@@ -7,6 +7,7 @@
 
 mod connection;
 mod handover;
+pub mod intake;
 mod script;
 mod serve;
 #[cfg(test)]

@@ -182,6 +182,7 @@ impl Opening<'_> {
                     redeemer,
                     activity,
                     ended,
+                    patience: self.installation.patience,
                 };
                 tokio::spawn(door.serve(listener));
             }

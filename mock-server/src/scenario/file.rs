@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::Value;
 
-/// One file of `fixtures/scenarios`.
+/// One file below `fixtures/scenarios`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Scenario {
@@ -23,21 +23,30 @@ pub struct Scenario {
     pub operation: String,
     pub(super) answer: Answer,
     /// What clients must do with it is not this server's business, only that it is well-formed.
+    #[serde(default)]
     pub expect: BTreeMap<String, Expectation>,
+    /// The same where no session is asked for, and any client may be meant.
+    pub conclude: Option<Conclusion>,
 }
 
 impl Scenario {
+    /// Whether it is this operation that is answered so.
+    pub fn is_about(&self, operation: &str) -> bool {
+        self.operation == operation
+    }
+
     /// Whether it departs from the honest answer to IssueSession.
     pub fn tells_of_a_session(&self) -> bool {
         matches!(self.answer.body, Some(Content::Issued { .. }))
     }
 
-    /// The code of the problem that it answers with, if that is what it does.
+    /// The word for programs in the refusal that it answers with, if that is what it does: where
+    /// that stands is each system's own.
     pub fn code(&self) -> Option<&str> {
-        match &self.answer.body {
-            Some(Content::Json(document)) => document.get("code")?.as_str(),
-            _ => None,
-        }
+        let Some(Content::Json(document)) = &self.answer.body else { return None };
+        ["/code", "/error/details/0/reason", "/reason"]
+            .iter()
+            .find_map(|place| document.pointer(place)?.as_str())
     }
 }
 
@@ -78,6 +87,54 @@ pub struct Expectation {
 pub enum Stdout {
     Empty,
     Payload,
+}
+
+/// What a client may conclude from an answer about kubeconfigs.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Conclusion {
+    pub created: Option<Created>,
+    pub usable: Option<bool>,
+    pub again: Again,
+    pub then: String,
+    pub kubectl: Option<Kubectl>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Created {
+    No,
+    Yes,
+    Unknown,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Again {
+    No,
+    Later,
+    AfterALook,
+}
+
+/// How a stock kubectl takes it.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Kubectl {
+    #[serde(default)]
+    pub args: Vec<String>,
+    pub exit_code: i32,
+    pub requests: u64,
+    pub stdout: Shown,
+    #[serde(default)]
+    pub stderr_has: Vec<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Shown {
+    Empty,
+    Value,
+    Rows,
 }
 
 #[derive(Debug, Deserialize)]

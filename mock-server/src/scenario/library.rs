@@ -25,6 +25,18 @@ pub enum NotFound {
     Unreadable { name: String, why: String },
 }
 
+impl NotFound {
+    /// For whoever asked; `None` where it is no fault of theirs.
+    pub fn told(&self) -> Option<String> {
+        let Self::Unknown { name, near } = self else { return None };
+        let near = match near.as_slice() {
+            [] => "GET /__mock/scenarios lists them".to_owned(),
+            near => format!("near ones: {}", near.join(", ")),
+        };
+        Some(format!("there is no scenario {name}; {near}"))
+    }
+}
+
 /// The scenario of that name.
 pub fn find(name: &str) -> Result<Arc<Scenario>, NotFound> {
     let mut read = READ.lock().unwrap_or_else(PoisonError::into_inner);
@@ -32,7 +44,9 @@ pub fn find(name: &str) -> Result<Arc<Scenario>, NotFound> {
     if let Some(scenario) = read.get(name) {
         return Ok(Arc::clone(scenario));
     }
-    let file = Files::get(&format!("{name}.json"))
+    let file = Files::iter()
+        .find(|path| stem(path) == Some(name))
+        .and_then(|path| Files::get(&path))
         .ok_or_else(|| NotFound::Unknown { name: name.to_owned(), near: near(name) })?;
     let scenario: Scenario = serde_json::from_slice(&file.data)
         .map_err(|error| NotFound::Unreadable { name: name.to_owned(), why: error.to_string() })?;
@@ -44,9 +58,14 @@ pub fn find(name: &str) -> Result<Arc<Scenario>, NotFound> {
 /// The names of all scenarios, sorted.
 pub fn names() -> Vec<String> {
     let mut names: Vec<String> =
-        Files::iter().filter_map(|file| file.strip_suffix(".json").map(str::to_owned)).collect();
+        Files::iter().filter_map(|path| stem(&path).map(str::to_owned)).collect();
     names.sort_unstable();
     names
+}
+
+/// A scenario is called as its file is, whatever folder that is in.
+fn stem(path: &str) -> Option<&str> {
+    path.rsplit('/').next()?.strip_suffix(".json")
 }
 
 /// Names that a mistyped one may have meant, the most similar first.
@@ -96,10 +115,23 @@ mod tests {
             assert_eq!(scenario.name, name);
             assert!(!scenario.title.is_empty() && !scenario.why.is_empty(), "{name}");
             assert!(!scenario.source.is_empty() && !scenario.tags.is_empty(), "{name}");
+            if let Some(conclusion) = &scenario.conclude {
+                assert!(!conclusion.then.is_empty() && scenario.expect.is_empty(), "{name}");
+                continue;
+            }
             let commands: Vec<&str> = scenario.expect.keys().map(String::as_str).collect();
             assert_eq!(commands, ["kubeconfig", "ssh", "tcp-forward"], "{name}");
             assert!(scenario.expect["ssh"].client_started.is_some(), "{name}");
         }
+    }
+
+    /// The name is all that a URL has.
+    #[test]
+    fn no_name_stands_in_two_folders() {
+        let names = names();
+        assert!(names.windows(2).all(|pair| pair[0] < pair[1]));
+        assert!(names.iter().any(|name| name.starts_with("rancher_")));
+        assert!(names.iter().any(|name| name.starts_with("k0rdent_")));
     }
 
     #[test]

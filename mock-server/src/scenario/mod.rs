@@ -11,7 +11,7 @@ mod play;
 #[cfg(test)]
 mod played;
 
-pub use file::Scenario;
+pub use file::{Again, Conclusion, Created, Kubectl, Scenario, Shown};
 pub use fill::Occasion;
 pub use library::{NotFound, find, names};
-pub use play::{Issued, Unplayable, answer};
+pub use play::{Issued, Unplayable, answer, verbatim};

@@ -62,6 +62,13 @@ pub fn answer(
     Ok(response)
 }
 
+/// The answer of a scenario that departs from no honest one: all that it says of the request is its
+/// path.
+pub fn verbatim(scenario: &Scenario, instance: &str) -> Result<Response, Unplayable> {
+    let occasion = Occasion { instance, project_id: "", resource_id: "", session_id: "", kind: "" };
+    answer(scenario, &occasion, || Issued { body: Value::Null, location: String::new() })
+}
+
 /// What is sent instead of http. The response beside it tells a journal what a lenient reader would
 /// make of it: its last status line, or a bad gateway where there is none.
 fn raw_answer(scenario: &Scenario, raw: &str) -> Response {

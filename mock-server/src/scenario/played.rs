@@ -105,7 +105,7 @@ async fn judge(scenario: &Scenario, client: &mut Client, tls: bool, asked: Insta
     if let Some(drip) = wire.drip {
         let pieces = 1_000 / u64::try_from(drip.bytes).unwrap();
         if Duration::from_millis(pieces * drip.every_ms) > PATIENCE {
-            let mut two = [0; 2];
+            let mut two = vec![0; drip.bytes + 1];
             client.read_exact(&mut two).await.unwrap();
             assert!(asked.elapsed() >= Duration::from_millis(drip.every_ms), "{name} was early");
             return;

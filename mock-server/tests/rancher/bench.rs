@@ -138,8 +138,9 @@ impl Bench {
         command
     }
 
-    /// As a user of the world at `base`.
+    /// As a user of the world at `base`, in front of which a scenario may stand.
     pub(crate) fn login(&self, base: &str, user: &str) -> PathBuf {
+        let world = base.split("/scenarios/").next().unwrap();
         let authority = base64::engine::general_purpose::STANDARD.encode(self.server.ca_pem());
         let document = json!({
             "apiVersion": "v1", "kind": "Config", "current-context": "c",
@@ -148,7 +149,7 @@ impl Bench {
                 "certificate-authority-data": authority,
             }}],
             "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}],
-            "users": [{"name": "u", "user": {"token": self.token(base, user)}}],
+            "users": [{"name": "u", "user": {"token": self.token(world, user)}}],
         });
         let name = format!("{}-{user}", base.replace('/', "-")).replace(':', "-");
         self.file(&name, &document.to_string())

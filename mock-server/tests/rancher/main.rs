@@ -6,6 +6,8 @@ mod bench;
 mod changes;
 mod clusters;
 mod creation;
+mod endings;
+mod forms;
 mod goldens;
 #[path = "../cluster/kubectls.rs"]
 mod kubectls;
@@ -13,4 +15,5 @@ mod library;
 mod many;
 mod page;
 mod rooms;
+mod scenarios;
 mod visibility;

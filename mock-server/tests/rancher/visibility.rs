@@ -101,10 +101,10 @@ fn a_feature_that_is_off_takes_the_api_away_and_gives_it_back() {
 }
 
 /// A watch, read line by line.
-struct Watching(BufReader<Box<dyn std::io::Read>>);
+pub(crate) struct Watching(BufReader<Box<dyn std::io::Read>>);
 
 impl Watching {
-    fn begin(bench: &Bench, token: &str, query: &str, accept: &str) -> Self {
+    pub(crate) fn begin(bench: &Bench, token: &str, query: &str, accept: &str) -> Self {
         let address = bench.server.http_url().strip_prefix("http://").unwrap();
         let mut stream = TcpStream::connect(address).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
@@ -122,7 +122,7 @@ impl Watching {
     }
 
     /// The next event; nothing when it is over. Each event is a chunk of its own.
-    fn next(&mut self) -> Option<Value> {
+    pub(crate) fn next(&mut self) -> Option<Value> {
         let mut size = String::new();
         self.0.read_line(&mut size).unwrap();
         let size = usize::from_str_radix(size.trim(), 16).unwrap_or(0);

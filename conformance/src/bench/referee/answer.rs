@@ -5,10 +5,13 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::bench::contract::System;
 use crate::fixture;
 use crate::verdict::{Outcome, broken};
 
-/// One file of `fixtures/scenarios`.
+const FOLDER: &str = "scenarios/";
+
+/// One file below `fixtures/scenarios`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Scenario {
@@ -23,7 +26,11 @@ pub struct Scenario {
     pub tags: Vec<String>,
     pub operation: String,
     pub answer: Answer,
+    /// What each command must do with it, where a session is asked for.
+    #[serde(default)]
     pub expect: BTreeMap<String, Expectation>,
+    /// What any client may conclude, where a kubeconfig is.
+    pub conclude: Option<Conclusion>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -76,6 +83,46 @@ pub struct Expectation {
 pub enum Stdout {
     Empty,
     Payload,
+}
+
+/// What an answer about kubeconfigs means to whoever asked.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Conclusion {
+    pub created: Option<Created>,
+    pub usable: Option<bool>,
+    pub again: Again,
+    pub then: String,
+    pub kubectl: Option<Kubectl>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Created {
+    No,
+    Yes,
+    Unknown,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Again {
+    No,
+    Later,
+    AfterALook,
+}
+
+/// What a stock kubectl does with it.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Kubectl {
+    #[serde(default)]
+    pub args: Vec<String>,
+    pub exit_code: i32,
+    pub requests: u64,
+    pub stdout: String,
+    #[serde(default)]
+    pub stderr_has: Vec<String>,
 }
 
 /// What the server sends, down to the wire.
@@ -162,20 +209,31 @@ pub struct Drip {
 
 impl Scenario {
     pub fn load(name: &str) -> Outcome<Self> {
-        let path = format!("scenarios/{name}.json");
-        match serde_json::from_slice(&fixture::bytes(&path)?) {
+        Self::read(&format!("{FOLDER}{name}.json"))
+    }
+
+    fn read(path: &str) -> Outcome<Self> {
+        match serde_json::from_slice(&fixture::bytes(path)?) {
             Ok(scenario) => Ok(scenario),
             Err(error) => broken(format!("{path}: {error}")),
         }
     }
 
-    /// The names of all scenarios, sorted.
+    /// The names of all answers to IssueSession, sorted.
     pub fn names() -> Vec<String> {
-        fixture::list("scenarios/")
+        fixture::list(FOLDER)
             .iter()
-            .filter_map(|path| path.strip_prefix("scenarios/")?.strip_suffix(".json"))
+            .filter_map(|path| path.strip_prefix(FOLDER)?.strip_suffix(".json"))
+            // Those about kubeconfigs have a folder for each system.
+            .filter(|name| !name.contains('/'))
             .map(str::to_owned)
             .collect()
+    }
+
+    /// The answers about the kubeconfigs of another system, by name.
+    pub fn of(system: System) -> Outcome<Vec<Self>> {
+        let folder = format!("{FOLDER}{}/", system.name());
+        fixture::list(&folder).iter().map(|path| Self::read(path)).collect()
     }
 }
 

@@ -15,8 +15,8 @@ use std::time::Duration;
 use serde_json::Value;
 
 pub use self::answer::{
-    Answer, Body, ContentLength, Decided, Drip, Expectation, OneOrMany, Part, Phase, Scenario,
-    Stdout, WireScript,
+    Again, Answer, Body, Conclusion, ContentLength, Created, Decided, Drip, Expectation, Kubectl,
+    OneOrMany, Part, Phase, Scenario, Stdout, WireScript,
 };
 use self::conversation::{Court, accept};
 pub(crate) use self::prepare::prepare;

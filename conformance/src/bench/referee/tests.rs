@@ -6,6 +6,7 @@ use std::net::TcpStream;
 use serde_json::json;
 
 use super::*;
+use crate::bench::System;
 use crate::bench::call::{Call, Endpoint};
 use crate::bench::http::Wire;
 use crate::bench::sandbox::Sandbox;
@@ -147,10 +148,22 @@ fn every_scenario_of_the_fixtures_can_be_played() {
         body: br#"{"kind":"ssh","resource_id":"r","target":{"ssh":{"user":"ops"}}}"#.to_vec(),
         ..Request::default()
     };
+    let play = |scenario: Scenario| {
+        let name = scenario.name;
+        super::prepare::prepare(&Arc::new(scenario.answer), &request, Some(&name)).unwrap();
+    };
     for name in names {
         let scenario = Scenario::load(&name).unwrap();
         assert_eq!(scenario.name, name);
         assert_eq!(scenario.expect.len(), 3, "{name}");
-        super::prepare::prepare(&Arc::new(scenario.answer), &request, Some(&name)).unwrap();
+        play(scenario);
+    }
+    for system in [System::Rancher, System::K0rdent] {
+        let scenarios = Scenario::of(system).unwrap();
+        assert!(scenarios.len() > 30, "{} scenarios", scenarios.len());
+        for scenario in scenarios {
+            assert!(scenario.conclude.is_some(), "{}", scenario.name);
+            play(scenario);
+        }
     }
 }

@@ -86,6 +86,13 @@ impl Server {
         format!("{}/scenarios/{name}", self.url())
     }
 
+    /// A request to a path below the scenario's own base URL.
+    pub(crate) fn call_under(&self, scenario: &str, method: &str, path: &str) -> Call {
+        let mut base = self.base.clone();
+        base.prefix.push_str(&format!("/scenarios/{scenario}"));
+        Call::new(base, method, path, self.evidence.clone())
+    }
+
     /// The credential of a seeded identity. A foreign server has only the one we were given.
     pub fn token(&self, identity: Identity) -> Outcome<String> {
         match &self.running {
@@ -150,6 +157,12 @@ impl Server {
             }
             (true, None) => skip("a server that tells its https address"),
         }
+    }
+
+    /// A bare connection to where the server was said to be, also to one of somebody else: who
+    /// uses it shows a credential that is good there.
+    pub(crate) fn own_connection(&self, patience: Duration) -> Outcome<Box<dyn Connection>> {
+        self.base.connect_with_patience(patience)
     }
 
     /// A request over https, to the port of this server under another of its host names.

@@ -8,6 +8,7 @@ mod journal;
 mod list;
 mod order;
 mod read;
+mod scenarios;
 mod site;
 mod wire;
 mod works;
@@ -33,6 +34,7 @@ pub(crate) fn all() -> Outcome<Vec<Rule>> {
     rules.extend(list::all());
     rules.extend(order::all());
     rules.extend(read::all());
+    rules.extend(scenarios::all()?);
     rules.extend(wire::all());
     rules.extend(works::all());
     rules.extend(works_kubectl::all());

@@ -1,4 +1,5 @@
-//! What surrounds the kubeconfigs: clusters, features, settings, tokens and users.
+//! What surrounds the kubeconfigs: clusters, features, settings and users, and what their
+//! tokens have in common with these.
 
 use serde_json::{Value, json};
 
@@ -11,17 +12,8 @@ use crate::rule::{Claim, Rule};
 use crate::verdict::{expect, expect_eq};
 
 pub(super) fn all() -> Vec<Rule> {
-    let mut rules = vec![
-        clusters(),
-        names(),
-        one_cluster(),
-        feature(),
-        strategic(),
-        off_and_on(),
-        off_keeps(),
-        token_secret(),
-        own_tokens(),
-    ];
+    let mut rules =
+        vec![clusters(), names(), one_cluster(), feature(), strategic(), off_and_on(), off_keeps()];
     rules.extend(
         WRITABLE
             .iter()
@@ -30,7 +22,6 @@ pub(super) fn all() -> Vec<Rule> {
     rules.extend(KINDS.iter().map(lists));
     rules.extend(KINDS.iter().map(missing));
     rules.extend(KINDS.iter().map(bad_selector));
-    rules.extend(token_deletions());
     rules
 }
 
@@ -291,7 +282,19 @@ fn clusters() -> Rule {
                 "the admin's",
                 &[NODES, NAMED, PLAIN, "local"].map(str::to_owned).to_vec(),
                 &all,
-            )
+            )?;
+            for (user, due) in
+                [(User::Wanda, &[NAMED, PLAIN, "local"][..]), (User::Kemal, &[PLAIN][..])]
+            {
+                let mut theirs = seen(user)?;
+                theirs.sort_unstable();
+                expect_eq(
+                    format!("those of {}", user.name()),
+                    &due.to_vec(),
+                    &theirs.iter().map(String::as_str).collect(),
+                )?;
+            }
+            Ok(())
         })
 }
 
@@ -411,88 +414,4 @@ fn off_keeps() -> Rule {
             switch(&server, true)?;
             expect_eq("the object", &before, &made.read()?)
         })
-}
-
-fn token_secret() -> Rule {
-    should("rancher.tokens.no_secret")
-        .title("A token that is read does not show its secret")
-        .source(PAGE, "Tokens")
-        .claims([Claim::operation("ListRancherTokens", 200)])
-        .needs(SEEDED)
-        .fix("Leave the secret out.")
-        .check(|bench| {
-            let server = bench.server()?;
-            let made = Made::new(&server, User::Wanda, &json!({}))?;
-            let token = made.document()?["users"][0]["user"]["token"]
-                .as_str()
-                .unwrap_or_default()
-                .to_owned();
-            let secret = token.split_once(':').map_or("", |(_, secret)| secret);
-            expect(secret.len() > 20, "the secret", "a long one", secret.len())?;
-            let list = get(&server, User::Admin, &format!("{MANAGEMENT}/tokens"))?.expect(200)?;
-            expect(
-                !list.to_string().contains(secret),
-                "the list of tokens",
-                "without the secret",
-                "the secret",
-            )
-        })
-}
-
-fn own_tokens() -> Rule {
-    should("rancher.tokens.of_kubeconfig")
-        .title("The backing tokens are there by the names in status.tokens")
-        .source(PAGE, "Tokens")
-        .claims([Claim::operation("ListRancherTokens", 200)])
-        .needs(SEEDED)
-        .fix("Keep a token object for each.")
-        .check(|bench| {
-            let server = bench.server()?;
-            let made = Made::new(&server, User::Wanda, &json!({"clusters": [NAMED]}))?;
-            let names =
-                named(&get(&server, User::Admin, &format!("{MANAGEMENT}/tokens"))?.expect(200)?);
-            for token in made.object["status"]["tokens"].as_array().into_iter().flatten() {
-                let token = token.as_str().unwrap_or_default().to_owned();
-                expect(names.contains(&token), "the tokens", &token, names.join(" "))?;
-            }
-            Ok(())
-        })
-}
-
-fn token_deletions() -> Vec<Rule> {
-    let refused = |slug: &'static str, body: Value, status: u16, reason: &'static str| {
-        should(format!("rancher.tokens.delete.{slug}"))
-            .title(format!(
-                "A deletion of a token with {} is a {status}, and the token stays",
-                slug.replace('_', " ")
-            ))
-            .source(DOCUMENT, format!("DeleteRancherToken, {status}"))
-            .claims([Claim::refusal("DeleteRancherToken", status, reason)])
-            .needs(SEEDED)
-            .fix("Judge DeleteOptions as everywhere.")
-            .check(move |bench| {
-                let server = bench.server()?;
-                let made = Made::new(&server, User::Wanda, &json!({}))?;
-                let path = format!(
-                    "{MANAGEMENT}/tokens/{}",
-                    made.object["status"]["tokens"][0].as_str().unwrap_or_default()
-                );
-                expect_status(
-                    &call(&server, User::Admin, "DELETE", &path)?.json(&body).send()?,
-                    status,
-                    reason,
-                    "",
-                )?;
-                get(&server, User::Admin, &path)?.expect(200).map(drop)
-            })
-    };
-    vec![
-        refused("another_kind", json!({"apiVersion": "v1", "kind": "Pod"}), 400, "BadRequest"),
-        refused(
-            "an_unmet_condition",
-            json!({"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": {"uid": "52183e05-d382-47d2-b4b9-d0735823ce90"}}),
-            409,
-            "Conflict",
-        ),
-    ]
 }

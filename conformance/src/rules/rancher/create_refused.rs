@@ -43,7 +43,7 @@ const fn bad(
 
 const STRICT: &str = "?fieldValidation=Strict";
 
-const BAD: [Bad; 22] = [
+const BAD: [Bad; 23] = [
     Bad {
         user: User::System,
         status: 403,
@@ -195,6 +195,16 @@ const BAD: [Bad; 22] = [
             "unknown_field",
             "strictly, with a field nobody knows",
             || spec(&json!({"foo": 1})),
+            "unknown field \"spec.foo\"",
+        )
+    },
+    Bad {
+        query: STRICT,
+        seeded: false,
+        ..bad(
+            "unknown_null",
+            "strictly, with nothing in a field nobody knows",
+            || spec(&json!({"foo": null})),
             "unknown field \"spec.foo\"",
         )
     },

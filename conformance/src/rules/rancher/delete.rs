@@ -1,16 +1,14 @@
-//! Deleting one, some and all, under conditions and for show.
+//! Deleting one, under conditions and for show.
 
 use serde_json::{Value, json};
 
-use super::site::{
-    KUBECONFIGS, MANAGEMENT, MERGE, Made, NAMED, User, call, expect_status, get, named, names,
-};
+use super::site::{KUBECONFIGS, MANAGEMENT, Made, NAMED, User, call, expect_status, get};
 use super::{DOCUMENT, PAGE, PUBLIC, SEEDED, must, should};
 use crate::rule::{Claim, Rule};
-use crate::verdict::{expect, expect_eq};
+use crate::verdict::expect_eq;
 
 const DELETE: &str = "DeleteRancherKubeconfig";
-const ALL: &str = "DeleteRancherKubeconfigs";
+pub(super) const ALL: &str = "DeleteRancherKubeconfigs";
 
 pub(super) fn all() -> Vec<Rule> {
     let mut rules = vec![
@@ -25,20 +23,11 @@ pub(super) fn all() -> Vec<Rule> {
     ];
     rules.extend(UNMET.iter().map(unmet));
     rules.extend(MISREAD.iter().map(misread));
-    rules.extend([
-        other_kind(),
-        collection(),
-        collection_of_one_s_own(),
-        by_label(),
-        empty(),
-        collection_dry(),
-        collection_condition(),
-        by_token(),
-    ]);
+    rules.extend([other_kind(), by_token()]);
     rules
 }
 
-fn options(preconditions: &Value) -> Value {
+pub(super) fn options(preconditions: &Value) -> Value {
     json!({"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": preconditions})
 }
 
@@ -265,109 +254,6 @@ fn other_kind() -> Rule {
                 let exchange = call(&server, User::Wanda, "DELETE", &path)?.json(&body).send()?;
                 expect_status(&exchange, 400, "BadRequest", "")?;
             }
-            made.read().map(drop)
-        })
-}
-
-fn collection() -> Rule {
-    must("rancher.delete_collection.all")
-        .title("An admin's deletion of the collection takes everybody's, and answers with them")
-        .source(PUBLIC, "Deleting a Collection of Kubeconfigs")
-        .claims([Claim::operation(ALL, 200)])
-        .needs(SEEDED)
-        .fix("Delete all that the caller sees, and answer with the list.")
-        .check(|bench| {
-            let server = bench.server()?;
-            Made::new(&server, User::Kemal, &json!({}))?;
-            let before = names(&server, User::Admin, "")?;
-            let gone = call(&server, User::Admin, "DELETE", KUBECONFIGS)?.send()?.expect(200)?;
-            expect_eq("what was deleted", &before, &named(&gone))?;
-            expect_eq("what is left", &Vec::<String>::new(), &names(&server, User::Admin, "")?)
-        })
-}
-
-fn collection_of_one_s_own() -> Rule {
-    must("rancher.delete_collection.own")
-        .title("A regular user's deletion of the collection takes its own, and nobody else's")
-        .source(PUBLIC, "Deleting a Collection of Kubeconfigs: regular users")
-        .claims([Claim::operation(ALL, 200)])
-        .needs(SEEDED)
-        .fix("Filter as a list is filtered.")
-        .check(|bench| {
-            let server = bench.server()?;
-            let mine = Made::new(&server, User::Kemal, &json!({}))?;
-            let others = names(&server, User::Wanda, "")?;
-            let gone = call(&server, User::Kemal, "DELETE", KUBECONFIGS)?.send()?.expect(200)?;
-            expect_eq("what was deleted", &vec![mine.name().to_owned()], &named(&gone))?;
-            expect_eq("wanda's", &others, &names(&server, User::Wanda, "")?)
-        })
-}
-
-fn by_label() -> Rule {
-    must("rancher.delete_collection.by_label")
-        .title("A deletion by label takes what has the label, and leaves the rest")
-        .source(PUBLIC, "Deleting a Collection of Kubeconfigs: by label")
-        .claims([Claim::operation(ALL, 200)])
-        .fix("Honour labelSelector in deletions.")
-        .check(|bench| {
-            let server = bench.server()?;
-            let (one, two) = (
-                Made::new(&server, User::Wanda, &json!({}))?,
-                Made::new(&server, User::Wanda, &json!({}))?,
-            );
-            one.patch(MERGE, &json!({"metadata": {"labels": {"foo": "bar"}}}))?.expect(200)?;
-            let path = format!("{KUBECONFIGS}?labelSelector=foo%3Dbar");
-            let gone = call(&server, User::Wanda, "DELETE", &path)?.send()?.expect(200)?;
-            expect_eq("what was deleted", &vec![one.name().to_owned()], &named(&gone))?;
-            two.read().map(drop)
-        })
-}
-
-fn empty() -> Rule {
-    should("rancher.delete_collection.none")
-        .title("A deletion that finds nothing answers an empty list")
-        .source(DOCUMENT, "DeleteRancherKubeconfigs, 200")
-        .claims([Claim::operation(ALL, 200)])
-        .fix("Answer {items: []}, no error.")
-        .check(|bench| {
-            let server = bench.server()?;
-            let path = format!("{KUBECONFIGS}?labelSelector=no-such-label%3Dx");
-            let gone = call(&server, User::Wanda, "DELETE", &path)?.send()?.expect(200)?;
-            expect_eq("the items", &json!([]), &gone["items"])
-        })
-}
-
-fn collection_dry() -> Rule {
-    should("rancher.delete_collection.dry_run")
-        .title("A dry run of the collection's deletion shows and keeps them")
-        .source(DOCUMENT, "DeleteRancherKubeconfigs, dryRun")
-        .claims([Claim::operation(ALL, 200)])
-        .needs(SEEDED)
-        .fix("Honour dryRun.")
-        .check(|bench| {
-            let server = bench.server()?;
-            let before = names(&server, User::Wanda, "")?;
-            expect(!before.is_empty(), "the list", "some", "none")?;
-            call(&server, User::Wanda, "DELETE", &format!("{KUBECONFIGS}?dryRun=All"))?
-                .send()?
-                .expect(200)?;
-            expect_eq("what is left", &before, &names(&server, User::Wanda, "")?)
-        })
-}
-
-fn collection_condition() -> Rule {
-    should("rancher.delete_collection.precondition")
-        .title("A condition in the body holds for each: the first it does not fit is a 409")
-        .source(PAGE, "Where 2.12 refuses worse")
-        .claims([Claim::refusal(ALL, 409, "Conflict")])
-        .needs(SEEDED)
-        .fix("Apply preconditions to each item, and pass a refusal on.")
-        .check(|bench| {
-            let server = bench.server()?;
-            let made = Made::new(&server, User::Kemal, &json!({}))?;
-            let body = options(&json!({"uid": "52183e05-d382-47d2-b4b9-d0735823ce90"}));
-            let exchange = call(&server, User::Kemal, "DELETE", KUBECONFIGS)?.json(&body).send()?;
-            expect_status(&exchange, 409, "Conflict", "UID")?;
             made.read().map(drop)
         })
 }

@@ -264,6 +264,8 @@ fn metadata_only() -> Rule {
         .fix("Honour includeObject.")
         .check(|bench| {
             let server = bench.server()?;
+            // So that there is a row.
+            let _made = Made::new(&server, User::Wanda, &json!({}))?;
             for (include, kind) in [
                 ("", json!("PartialObjectMetadata")),
                 ("?includeObject=Object", json!("Kubeconfig")),

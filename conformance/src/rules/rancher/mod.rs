@@ -7,10 +7,14 @@ mod create;
 mod create_contents;
 mod create_refused;
 mod delete;
+mod delete_collection;
 mod everywhere;
+mod forms;
 mod kubectl;
 mod list;
+mod scenarios;
 mod site;
+mod tokens;
 mod watch;
 mod works;
 
@@ -34,9 +38,13 @@ pub(crate) fn all() -> Outcome<Vec<Rule>> {
     rules.extend(create_contents::all());
     rules.extend(create_refused::all());
     rules.extend(delete::all());
+    rules.extend(delete_collection::all());
     rules.extend(everywhere::all());
+    rules.extend(forms::all());
     rules.extend(kubectl::all());
     rules.extend(list::all());
+    rules.extend(scenarios::all()?);
+    rules.extend(tokens::all());
     rules.extend(watch::all());
     rules.extend(works::all());
     Ok(rules)
@@ -53,4 +61,4 @@ fn should(id: impl Into<Cow<'static, str>>) -> RuleDraft {
 }
 
 /// The users and clusters of the embedded world.
-const SEEDED: [Need; 1] = [Need::SeededTokens];
+const SEEDED: [Need; 1] = [Need::EmbeddedRancher];

@@ -1,6 +1,6 @@
 //! Watching kubeconfigs: what happened, whose, and as a table.
 
-use std::io::Read as _;
+use std::io::{ErrorKind, Read as _};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -19,6 +19,9 @@ fn watches(id: &'static str) -> RuleDraft {
     should(id).claims([Claim::operation("ListRancherKubeconfigs", 200)])
 }
 
+/// A watch that tells nothing for so long has had its time; it is asked to end before that.
+const PATIENCE: Duration = Duration::from_secs(7);
+
 /// What a watch from there on tells until `last` comes, by type and name.
 fn events(
     server: &Server,
@@ -27,11 +30,36 @@ fn events(
     accept: &str,
     last: (&str, &str),
 ) -> Outcome<Vec<Value>> {
-    let mut connection = server.connection(false, Duration::from_secs(10))?;
+    let path = format!("{KUBECONFIGS}?watch=true&timeoutSeconds=5{query}");
+    let told = follow(server, user, &path, accept, |events| {
+        events.iter().any(|event| event["type"] == last.0 && name(event) == last.1)
+    })?;
+    match told {
+        Told::Enough(events) => Ok(events),
+        Told::Over(text) => fail("the watch", format!("{} of {}", last.0, last.1), text),
+    }
+}
+
+/// How a watch went on.
+pub(super) enum Told {
+    Enough(Vec<Value>),
+    /// It ended, or fell silent, with no more than this.
+    Over(String),
+}
+
+/// Follows a watch until what it has told is enough. Whatever the server does meanwhile is its
+/// own doing: also saying nothing, and breaking the connection.
+pub(super) fn follow(
+    server: &Server,
+    user: User,
+    path: &str,
+    accept: &str,
+    enough: impl Fn(&[Value]) -> bool,
+) -> Outcome<Told> {
+    let mut connection = server.own_connection(PATIENCE)?;
     let endpoint = server.endpoint();
     let request = format!(
-        "GET {}{KUBECONFIGS}?watch=true&timeoutSeconds=5{query} HTTP/1.0\r\nhost: {}\r\naccept: {accept}\r\n\
-         authorization: Bearer {}\r\n\r\n",
+        "GET {}{path} HTTP/1.0\r\nhost: {}\r\naccept: {accept}\r\nauthorization: Bearer {}\r\n\r\n",
         endpoint.prefix,
         endpoint.authority(),
         user.token(server)?
@@ -39,16 +67,19 @@ fn events(
     connection.write_all(request.as_bytes())?;
     let (mut seen, mut chunk) = (Vec::new(), [0; 8192]);
     loop {
-        let read = connection.read(&mut chunk)?;
-        seen.extend_from_slice(&chunk[..read]);
+        let read = connection.read(&mut chunk);
+        seen.extend_from_slice(&chunk[..*read.as_ref().unwrap_or(&0)]);
         let text = String::from_utf8_lossy(&seen).into_owned();
         let events: Vec<Value> =
             text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
-        if events.iter().any(|event| event["type"] == last.0 && name(event) == last.1) {
-            return Ok(events);
+        if enough(&events) {
+            return Ok(Told::Enough(events));
         }
-        if read == 0 {
-            return fail("the watch", format!("{} of {}", last.0, last.1), text);
+        match read {
+            Ok(0) => return Ok(Told::Over(text)),
+            Ok(_) => {}
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Ok(Told::Over(format!("{text} and then {error}"))),
         }
     }
 }

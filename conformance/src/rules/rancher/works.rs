@@ -146,6 +146,7 @@ fn until_token_deleted() -> Rule {
             let server = bench.server()?;
             let made = Made::new(&server, User::Wanda, &json!({"clusters": [PLAIN]}))?;
             let entry = entry(bench, &server, &made, "downstream1")?;
+            expect_eq("before", &200, &entry.status(&server, "/version")?)?;
             let token = made.object["status"]["tokens"][0].as_str().unwrap_or_default();
             call(&server, User::Admin, "DELETE", &format!("{MANAGEMENT}/tokens/{token}"))?
                 .send()?
@@ -163,6 +164,7 @@ fn only_permitted() -> Rule {
             let server = bench.server()?;
             let made = Made::new(&server, User::Wanda, &json!({"clusters": [PLAIN]}))?;
             let mut entry = entry(bench, &server, &made, "downstream1")?;
+            expect_eq("its own cluster", &200, &entry.status(&server, "/version")?)?;
             entry.path = entry.path.replace(PLAIN, NODES);
             let status = entry.status(&server, "/version")?;
             expect([401, 403, 404].contains(&status), "the status elsewhere", "a refusal", status)
@@ -195,6 +197,7 @@ fn until_disabled() -> Rule {
             let server = bench.server()?;
             let made = Made::new(&server, User::Wanda, &json!({"clusters": [PLAIN]}))?;
             let entry = entry(bench, &server, &made, "downstream1")?;
+            expect_eq("before", &200, &entry.status(&server, "/version")?)?;
             let path = format!("{MANAGEMENT}/users/{}", User::Wanda.name());
             let patch =
                 call(&server, User::Admin, "PATCH", &path)?.json(&json!({"enabled": false}));

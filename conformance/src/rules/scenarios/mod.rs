@@ -6,9 +6,11 @@ mod issued;
 mod server;
 mod together;
 
-use crate::bench::{Family, Scenario};
-use crate::rule::{Rule, Source};
+use crate::bench::{Family, Scenario, System};
+use crate::rule::{Claim, Need, Rule, RuleDraft, Side, Source};
 use crate::verdict::{Outcome, broken};
+
+pub(super) use self::server::{bare, expect_played};
 
 pub(crate) fn all() -> Outcome<Vec<Rule>> {
     let mut rules = Vec::new();
@@ -21,6 +23,20 @@ pub(crate) fn all() -> Outcome<Vec<Rule>> {
     }
     rules.extend(together::all()?);
     Ok(rules)
+}
+
+/// What there is to say about every scenario that answers about kubeconfigs.
+pub(super) fn draft(scenario: &Scenario, system: System) -> Outcome<RuleDraft> {
+    let (source, name) = (source_of(scenario, None)?, &scenario.name);
+    let family = system.name();
+    let slug = name.strip_prefix(family).unwrap_or(name).trim_start_matches('_').to_owned();
+    Ok(Rule::should(format!("{family}.scenario.{slug}"), Side::Server)
+        .system(system)
+        .title(format!("/scenarios/{name} answers as its file says: {}", scenario.title))
+        .source(source.page, source.fact)
+        .claims([Claim::scenario(name.clone(), "server")])
+        .needs([Need::Scenarios])
+        .fix("Play the file to the byte at the operation it names, and answer everything else as usual."))
 }
 
 /// The source of what is expected: the page of the command where it is cited, else the first page

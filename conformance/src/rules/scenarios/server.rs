@@ -33,14 +33,20 @@ pub(super) fn rule(scenario: &Scenario) -> Outcome<Rule> {
         .check(move |bench| {
             let scenario = Scenario::load(&name)?;
             let server = bench.server()?;
-            plays(&server, &scenario, false)?;
-            let transport = scenario.tags.iter().any(|tag| tag == "transport");
-            if transport && server.https_url().is_some() {
-                plays(&server, &scenario, true)?;
-            }
+            expect_played(&server, &scenario, &request(&name))?;
             let whoami = server.get("/v1/auth/whoami").bearer(Identity::Operator.token());
             whoami.send()?.expect(200).map(drop)
         }))
+}
+
+/// Over http, and where the connection matters over TLS too.
+pub(crate) fn expect_played(server: &Server, scenario: &Scenario, asked: &Request) -> Outcome {
+    plays(server, scenario, asked, false)?;
+    let transport = scenario.tags.iter().any(|tag| tag == "transport");
+    if transport && server.https_url().is_some() {
+        plays(server, scenario, asked, true)?;
+    }
+    Ok(())
 }
 
 /// The request a client would send, to the scenario's own base URL.
@@ -49,22 +55,27 @@ fn request(scenario: &str) -> Request {
     let body = serde_json::json!({
         "resource_id": RESOURCE_ID, "kind": family.kind(), "target": family.target(),
     });
+    let path = format!("/scenarios/{scenario}/v1/projects/{PROJECT_ID}/sessions");
+    bare("POST", path, Identity::Operator.token(), &body)
+}
+
+/// A request with as little as will do, whose answer ends its connection.
+pub(crate) fn bare(method: &str, path: String, token: &str, body: &Value) -> Request {
     let mut headers = Headers::default();
     for (name, value) in [
         ("host", "127.0.0.1"),
-        ("authorization", &format!("Bearer {}", Identity::Operator.token())),
+        ("authorization", &format!("Bearer {token}")),
         ("content-type", "application/json"),
         ("connection", "close"),
     ] {
         headers.push(name, value);
     }
-    let path = format!("/scenarios/{scenario}/v1/projects/{PROJECT_ID}/sessions");
-    Request { method: "POST".into(), path, headers, body: body.to_string().into_bytes() }
+    let body = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
+    Request { method: method.into(), path, headers, body }
 }
 
-fn plays(server: &Server, scenario: &Scenario, https: bool) -> Outcome {
+fn plays(server: &Server, scenario: &Scenario, asked: &Request, https: bool) -> Outcome {
     let wire = scenario.answer.wire.clone().unwrap_or_default();
-    let asked = request(&scenario.name);
     let limit = if wire.stall.is_some() { STALL } else { PATIENCE };
     let slow = wire.drip.is_some_and(|drip| drip.every_ms >= 50);
     let mut connection = server.connection(https, limit)?;
@@ -89,7 +100,7 @@ fn plays(server: &Server, scenario: &Scenario, https: bool) -> Outcome {
         return Ok(());
     }
     let message = Message::parse(&heard.bytes)?;
-    let expected = Expected::of(scenario, &asked)?;
+    let expected = Expected::of(scenario, asked)?;
     expected.head(&message, &scenario.answer)?;
     if let Some(drip) = wire.drip {
         let pieces = message.body.len().div_ceil(drip.bytes).saturating_sub(1);
@@ -104,7 +115,7 @@ fn plays(server: &Server, scenario: &Scenario, https: bool) -> Outcome {
     if wire.stall.or(wire.reset).or(wire.close).is_some() {
         return expected.half(&message);
     }
-    expected.whole(&message, scenario, &asked)
+    expected.whole(&message, scenario, asked)
 }
 
 fn due_end(wire: &WireScript) -> End {

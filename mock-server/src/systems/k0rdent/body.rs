@@ -3,50 +3,31 @@
 use std::fmt;
 use std::time::Duration;
 
-use http_body_util::BodyExt as _;
 use hyper::HeaderMap;
-use hyper::body::Incoming;
+use hyper::body::{Bytes, Incoming};
 use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use serde::de::{Error as _, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use super::refusal::{Detail, Refusal};
+use crate::net::intake::{self, Lost};
 use crate::world::journal::Open;
 
 /// Three short fields fit many times over.
 pub const MOST: usize = 8 * 1024;
 
-/// What is still taken, and thrown away, of a body that is too large, so that the client has
-/// a chance to read the refusal before its connection goes.
-const LINGER: usize = 4 * 1024 * 1024;
-const PATIENCE: Duration = Duration::from_secs(30);
 const LONGEST_USER: usize = 255;
 
-pub async fn take(body: Incoming, limit: usize) -> Result<Vec<u8>, Refusal> {
-    tokio::time::timeout(PATIENCE, collect(body, limit)).await.unwrap_or_else(|_| {
-        Err(Refusal::new(408, "request_timeout", "the body did not arrive in time"))
-    })
-}
-
-async fn collect(mut body: Incoming, limit: usize) -> Result<Vec<u8>, Refusal> {
-    let mut taken = Vec::new();
-    let mut seen = 0;
-    while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|_| Refusal::malformed("the body ended too early"))?;
-        let Ok(data) = frame.into_data() else { continue };
-        seen += data.len();
-        if seen <= limit {
-            taken.extend_from_slice(&data);
-        } else if seen > LINGER {
-            break;
+pub async fn take(body: Incoming, limit: usize, patience: Duration) -> Result<Bytes, Refusal> {
+    intake::take(body, limit, patience).await.map_err(|lost| match lost {
+        Lost::Late => Refusal::new(408, "request_timeout", "the body did not arrive in time"),
+        Lost::Large(limit) => {
+            let message = format!("the body is larger than {limit} bytes");
+            Refusal::new(413, "body_too_large", message)
         }
-    }
-    if seen > limit {
-        let message = format!("the body is larger than {limit} bytes");
-        return Err(Refusal::new(413, "body_too_large", message));
-    }
-    Ok(taken)
+        Lost::Broken => Refusal::malformed("the body ended too early"),
+    })
 }
 
 /// What is asked for. Fields nobody reads are noted, not refused.

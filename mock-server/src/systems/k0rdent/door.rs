@@ -4,18 +4,19 @@
 use std::sync::Arc;
 
 use axum::body::{Body, Bytes};
-use http_body_util::{BodyExt as _, Collected, Limited};
 use hyper::header::AUTHORIZATION;
 use hyper::http::request::Parts;
 use hyper::http::uri::PathAndQuery;
-use hyper::{Request, Response, StatusCode, Uri};
+use hyper::{Request, Response, Uri};
 use jiff::Timestamp;
-use serde_json::json;
 
 use super::document;
 use super::exchange::{self, Exchange};
 use crate::cluster::{Call, Caller, Cluster};
+use crate::kube::body::LIMIT;
+use crate::kube::status::Refusal;
 use crate::namespace::Installation;
+use crate::net::intake;
 use crate::world::k0rdent::{Kubeconfig, Site};
 
 /// What stands before the paths of the clusters; the published API has none for them.
@@ -23,9 +24,6 @@ pub const BASE: &str = "/k0rdent";
 
 /// The name that requests to a cluster are counted by.
 const OPERATION: &str = "ClusterRequest";
-
-/// As much as an API server takes.
-const LARGEST_BODY: usize = 3 * 1024 * 1024;
 
 /// Answers one request below [`BASE`]; `path` begins with it.
 pub async fn answer(mut x: Exchange, path: &str, head: Parts) -> Response<Body> {
@@ -40,7 +38,7 @@ async fn visit(x: &mut Exchange, path: &str, mut head: Parts) -> Response<Body> 
     let Some((kubeconfig, rest)) = known.zip(Way::read(path)).and_then(|(kubeconfig, way)| {
         way.leads_to(&x.installation, kubeconfig.site).then_some((kubeconfig, way.rest))
     }) else {
-        return status(StatusCode::UNAUTHORIZED, "Unauthorized", "Unauthorized");
+        return Refusal::unauthorized().response();
     };
     x.trail.identity = Some(Arc::from(&*kubeconfig.user));
     let rest = if rest.is_empty() { "/" } else { rest };
@@ -49,22 +47,21 @@ async fn visit(x: &mut Exchange, path: &str, mut head: Parts) -> Response<Body> 
         None => rest.to_owned(),
     };
     let Ok(uri) = PathAndQuery::try_from(wanted) else {
-        return status(StatusCode::BAD_REQUEST, "BadRequest", "this is no path");
+        return Refusal::bad_request("this is no path").response();
     };
     head.uri = Uri::from(uri);
     // The API server has no use for it, and cannot lose what it never had.
     head.headers.remove(AUTHORIZATION);
     let body = match x.body.take() {
-        Some(body) => Limited::new(body, LARGEST_BODY).collect().await.map(Collected::to_bytes),
+        Some(body) => intake::take(body, LIMIT, x.installation.patience).await,
         None => Ok(Bytes::new()),
     };
-    let Ok(body) = body else {
-        let words = "Request entity too large: limit is 3145728";
-        return status(StatusCode::PAYLOAD_TOO_LARGE, "RequestEntityTooLarge", words);
+    let body = match body {
+        Ok(body) => body,
+        Err(lost) => return Refusal::lost(lost).response(),
     };
     let Some(cluster) = cluster(&x.installation, kubeconfig.site) else {
-        let words = "the cluster cannot be made";
-        return status(StatusCode::INTERNAL_SERVER_ERROR, "InternalError", words);
+        return Refusal::internal("the cluster cannot be made").response();
     };
     cluster.answer(call(&x.installation, &kubeconfig), Request::from_parts(head, body)).await
 }
@@ -119,17 +116,4 @@ fn call(installation: &Arc<Installation>, kubeconfig: &Kubeconfig) -> Call {
             let _ = over.wait_for(|over| *over).await;
         }),
     }
-}
-
-fn status(code: StatusCode, reason: &str, message: &str) -> Response<Body> {
-    let document = json!({
-        "kind": "Status",
-        "apiVersion": "v1",
-        "metadata": {},
-        "status": "Failure",
-        "message": message,
-        "reason": reason,
-        "code": code.as_u16(),
-    });
-    exchange::json(code.as_u16(), &document)
 }

@@ -15,6 +15,7 @@ use super::refusal::Refusal;
 use crate::gate::{self, Caller, Denial};
 use crate::namespace::{Installation, Namespace};
 use crate::route::Reach;
+use crate::scenario::Scenario;
 use crate::world::journal::Open;
 
 pub type Answer = Result<Response<Body>, Refusal>;
@@ -28,6 +29,8 @@ pub struct Exchange {
     /// The request's body, until somebody reads it.
     pub body: Option<Incoming>,
     pub reach: Arc<Reach>,
+    /// What answers one operation in this surface's place.
+    pub scenario: Option<Arc<Scenario>>,
 }
 
 impl Exchange {
@@ -42,7 +45,15 @@ impl Exchange {
         let now = installation.clock.now();
         let path = head.uri.path().into();
         let trail = namespace.trail(&installation, now, head.method.as_str(), &path);
-        Self { installation, now, base: base.to_owned(), trail, body: Some(body), reach }
+        Self {
+            installation,
+            now,
+            base: base.to_owned(),
+            trail,
+            body: Some(body),
+            reach,
+            scenario: None,
+        }
     }
 
     /// Who calls; its name goes into the journal even when it is then turned away.
@@ -65,7 +76,10 @@ impl Exchange {
         if let Some(body) = self.body.take()
             && !body.is_end_stream()
         {
-            let _ = body::take(body, 0).await;
+            let _ = body::take(body, 0, self.installation.patience).await;
+        }
+        if let Some(Ok(name)) = self.trail.scenario.as_deref().map(HeaderValue::from_str) {
+            response.headers_mut().insert("x-scenario", name);
         }
         self.trail.status = Some(response.status().as_u16());
         // A clock that stands still dates the answers too, so that runs are alike to the byte.

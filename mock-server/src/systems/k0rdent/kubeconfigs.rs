@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use hyper::Response;
+use hyper::body::Bytes;
 use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, LOCATION};
 use hyper::http::request::Parts;
 use jiff::{SignedDuration, Timestamp};
@@ -62,8 +63,8 @@ impl Access {
 
 pub async fn issue(x: &mut Exchange, head: &Parts, place: Place<'_>) -> Answer {
     let taken = match x.body.take() {
-        Some(body) => body::take(body, body::MOST).await,
-        None => Ok(Vec::new()),
+        Some(body) => body::take(body, body::MOST, x.installation.patience).await,
+        None => Ok(Bytes::new()),
     };
     let access = Access::find(x, head, place)?;
     if access.rank < Rank::Editor {

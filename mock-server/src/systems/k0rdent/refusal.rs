@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use crate::scenario::NotFound;
+
 /// Why a request is refused. The status is repeated as `code`; each detail names a reason for
 /// programs, and the field it is about.
 #[derive(Debug)]
@@ -52,6 +54,14 @@ impl Refusal {
 
     pub fn not_found() -> Self {
         Self::new(404, "unknown_path", "nothing is served at this path")
+    }
+
+    /// A scenario that cannot be had.
+    pub fn of(error: &NotFound) -> Self {
+        match error.told() {
+            Some(told) => Self::new(404, "unknown_scenario", told),
+            None => Self::new(500, "internal", "the scenario cannot be read"),
+        }
     }
 
     pub fn method_not_allowed(allow: &'static str) -> Self {

@@ -5,7 +5,6 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::time::Duration;
 
-use http_body_util::BodyExt as _;
 use hyper::HeaderMap;
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE};
@@ -13,52 +12,24 @@ use serde::de::{MapAccess, Visitor, value::MapAccessDeserializer};
 use serde::{Deserialize, Deserializer};
 
 use super::refusal::Refusal;
+use crate::net::intake::{self, Lost};
 use crate::world::journal::Open;
 
 pub const SESSION_BODY: usize = 64 * 1024;
 pub const SMALL_BODY: usize = 8 * 1024;
 
-/// What is still taken, and thrown away, of a body that is too large, so that the client has
-/// a chance to read the refusal before its connection goes.
-const LINGER: usize = 4 * 1024 * 1024;
-const PATIENCE: Duration = Duration::from_secs(30);
-
 /// A body as it came: the bytes, or why there are none.
 pub type Taken = Result<Bytes, Refusal>;
 
-pub async fn take(body: Incoming, limit: usize) -> Taken {
-    tokio::time::timeout(PATIENCE, collect(body, limit)).await.unwrap_or_else(|_| {
-        Err(Refusal::new(408, "request_timeout", "the body did not arrive in time"))
-    })
-}
-
-async fn collect(mut body: Incoming, limit: usize) -> Taken {
-    let mut taken = Bytes::new();
-    let mut more = Vec::new();
-    let mut seen = 0;
-    while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|_| Refusal::invalid_body("the body ended too early"))?;
-        let Ok(data) = frame.into_data() else { continue };
-        seen += data.len();
-        if seen > limit {
-            if seen > LINGER {
-                break;
-            }
-        } else if taken.is_empty() {
-            // Nearly every body is one piece, which then need not be copied.
-            taken = data;
-        } else {
-            more.extend_from_slice(&data);
+pub async fn take(body: Incoming, limit: usize, patience: Duration) -> Taken {
+    intake::take(body, limit, patience).await.map_err(|lost| match lost {
+        Lost::Late => Refusal::new(408, "request_timeout", "the body did not arrive in time"),
+        Lost::Large(limit) => {
+            let detail = format!("the body is larger than {limit} bytes");
+            Refusal::new(413, "request_body_too_large", detail)
         }
-    }
-    if seen > limit {
-        let detail = format!("the body is larger than {limit} bytes");
-        return Err(Refusal::new(413, "request_body_too_large", detail));
-    }
-    if more.is_empty() {
-        return Ok(taken);
-    }
-    Ok([taken.as_ref(), &more].concat().into())
+        Lost::Broken => Refusal::invalid_body("the body ended too early"),
+    })
 }
 
 /// A body that must be a JSON object. Fields nobody reads are noted, not refused; whether to

@@ -77,7 +77,7 @@ impl Exchange {
     /// The request's body, up to a limit.
     pub async fn take_body(&mut self, limit: usize) -> Taken {
         match self.body.take() {
-            Some(body) => body::take(body, limit).await,
+            Some(body) => body::take(body, limit, self.installation.patience).await,
             None => Ok(Bytes::new()),
         }
     }
@@ -88,7 +88,7 @@ impl Exchange {
         if let Some(body) = self.body.take()
             && !body.is_end_stream()
         {
-            let _ = body::take(body, 0).await;
+            let _ = body::take(body, 0, self.installation.patience).await;
         }
     }
 

@@ -22,7 +22,7 @@ use crate::world::sessions::{KeyDigest, NewSession, Session, Target};
 pub async fn play(mut x: Exchange, name: &str, path: &str, head: &Parts) -> Response<Body> {
     let scenario = match scenario::find(name) {
         Ok(scenario) => scenario,
-        Err(error) => return x.finish(Err(refuse(error))).await,
+        Err(error) => return x.finish(Err(refuse(&error))).await,
     };
     x.trail.scenario = Some(scenario.name.as_str().into());
     let answer = act(&mut x, &scenario, path, head).await;
@@ -33,16 +33,10 @@ pub async fn play(mut x: Exchange, name: &str, path: &str, head: &Parts) -> Resp
     response
 }
 
-pub fn refuse(error: NotFound) -> Refusal {
-    match error {
-        NotFound::Unknown { name, near } => {
-            let near = match near.as_slice() {
-                [] => "GET /__mock/scenarios lists them".to_owned(),
-                near => format!("near ones: {}", near.join(", ")),
-            };
-            Refusal::new(404, "unknown_scenario", format!("there is no scenario {name}; {near}"))
-        }
-        NotFound::Unreadable { .. } => Refusal::internal(),
+pub fn refuse(error: &NotFound) -> Refusal {
+    match error.told() {
+        Some(told) => Refusal::new(404, "unknown_scenario", told),
+        None => Refusal::internal(),
     }
 }
 
@@ -50,12 +44,14 @@ async fn act(x: &mut Exchange, scenario: &Scenario, path: &str, head: &Parts) ->
     let place = Place::find(path);
     let operation = place.and_then(|place| place.operation(&head.method));
     match (operation, place) {
-        (Some(operation), Some(place)) if operation.name() == scenario.operation => {
+        (Some(operation), Some(place)) if scenario.is_about(operation.name()) => {
             x.trail.operation = operation.name();
             let taken = x.take_body(body::SESSION_BODY).await;
             staged(x, scenario, place, &head.headers, taken)
         }
-        (Some(Operation::RevokeSession), _) => {
+        (Some(Operation::RevokeSession), _)
+            if scenario.is_about(Operation::IssueSession.name()) =>
+        {
             x.trail.operation = Operation::RevokeSession.name();
             if let Some(Place::Revocation { session, .. }) = place {
                 x.trail.session_id = uuid(session);
@@ -172,10 +168,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_scenario_overrides_an_operation_there_is() {
+    fn a_scenario_about_sessions_overrides_an_operation_there_is() {
         for name in scenario::names() {
             let scenario = scenario::find(&name).unwrap();
-            assert_eq!(scenario.operation, Operation::IssueSession.name(), "{name}");
+            let own = scenario.is_about(Operation::IssueSession.name());
+            assert_eq!(own, scenario.conclude.is_none(), "{name}");
         }
     }
 }

@@ -17,10 +17,8 @@ use crate::kube::front::Front;
 use crate::kube::read::{self, Selection, Shown};
 use crate::kube::request::Query;
 use crate::kube::status::{Refusal, respond};
-use crate::kube::table::Include;
 use crate::kube::{
-    Call, Caller, Clock, Ended, Kind, RequestInfo, body, impersonation, negotiate, rbac, review,
-    watch,
+    Call, Caller, Clock, Ended, Kind, RequestInfo, body, impersonation, rbac, review, watch,
 };
 use crate::namespace::Installation;
 use crate::world::journal::Open;
@@ -50,7 +48,13 @@ pub(super) struct Asking<'a> {
 /// An answer, or where it is to be had.
 pub(super) enum Outcome {
     Answer(Response<Body>),
-    Inside { cluster: Cluster, call: Box<Call>, request: Box<Request<Bytes>> },
+    /// One that is to be sent as it is.
+    Staged(Response<Body>),
+    Inside {
+        cluster: Cluster,
+        call: Box<Call>,
+        request: Box<Request<Bytes>>,
+    },
 }
 
 pub(super) fn answer(
@@ -181,11 +185,7 @@ impl Asking<'_> {
     ) -> Result<Response<Body>, Refusal> {
         let store = &self.state.store;
         let (asked, query) = (&self.asked, self.query);
-        let shown = Shown {
-            form: negotiate::form(self.headers)?,
-            include: Include::read(query)?,
-            now: self.now,
-        };
+        let shown = Shown::read(self.headers, query, asked.verb, self.now)?;
         if !kind.allows(asked.verb) {
             return Err(Refusal::method_not_allowed(Some(kind)));
         }

@@ -4,7 +4,6 @@
 use std::sync::{Arc, Weak};
 
 use axum::body::{Body, Bytes};
-use http_body_util::{BodyExt as _, Limited};
 use hyper::body::Incoming;
 use hyper::header::{AUTHORIZATION, DATE, HOST, HeaderValue};
 use hyper::http::request::Parts;
@@ -14,14 +13,16 @@ use serde_json::Value;
 
 use super::api::{self, Asking, Outcome};
 use super::kinds::{CLUSTER, EXT};
-use super::rules;
 use super::state::State;
+use super::{rules, staged};
 use crate::kube::body::LIMIT;
 use crate::kube::request::Query;
 use crate::kube::status::Refusal;
-use crate::kube::{Call, Caller, Clock, Ended, RequestInfo};
+use crate::kube::{Call, Caller, Clock, Ended, RequestInfo, yaml};
 use crate::namespace::Installation;
+use crate::net::intake;
 use crate::route::Reach;
+use crate::scenario::{self, Scenario};
 use crate::world::annex::Kept as _;
 use crate::world::journal::Open;
 
@@ -36,6 +37,8 @@ pub struct Visit {
     pub base: String,
     pub trail: Open,
     pub reach: Arc<Reach>,
+    /// What answers one operation in Rancher's place, by the name in the path.
+    pub scenario: Option<String>,
 }
 
 /// Who was let in, and by which token he stays.
@@ -46,17 +49,15 @@ struct Guest {
 
 /// Answers one request; `path` is what follows the base.
 pub async fn answer(mut visit: Visit, path: &str, head: &Parts, body: Incoming) -> Response<Body> {
-    let body = Limited::new(body, LIMIT + 1).collect().await;
-    let outcome = match body {
-        Ok(body) => visit.serve(path, head, body.to_bytes()),
-        Err(_) => Err(Refusal::too_large(LIMIT)),
-    };
-    let mut response = match outcome {
-        Ok(Outcome::Answer(response)) => response,
+    let body = intake::take(body, LIMIT, visit.installation.patience).await;
+    let body = body.map_err(Refusal::lost);
+    let mut response = match visit.act(path, head, body) {
+        Ok(Outcome::Staged(response)) => response,
+        Ok(Outcome::Answer(response)) => yaml::as_asked(&head.headers, response).await,
         Ok(Outcome::Inside { cluster, call, request }) => cluster.answer(*call, *request).await,
         Err(refusal) => {
             visit.trail.code = Some(refusal.reason().into());
-            refusal.response()
+            yaml::as_asked(&head.headers, refusal.response()).await
         }
     };
     if let Some(date) = visit.installation.clock.http_date(visit.now)
@@ -64,12 +65,15 @@ pub async fn answer(mut visit: Visit, path: &str, head: &Parts, body: Incoming) 
     {
         response.headers_mut().insert(DATE, date);
     }
+    if let Some(Ok(name)) = visit.trail.scenario.as_deref().map(HeaderValue::from_str) {
+        response.headers_mut().insert("x-scenario", name);
+    }
     visit.trail.status = Some(response.status().as_u16());
     response
 }
 
 /// `/k8s/clusters/<id>/<rest>`, taken apart.
-fn behind(path: &str) -> Option<(&str, &str)> {
+pub(super) fn behind(path: &str) -> Option<(&str, &str)> {
     let tail = path.strip_prefix("/k8s/clusters/")?;
     let end = tail.find('/').unwrap_or(tail.len());
     let rest = &tail[end..];
@@ -82,8 +86,47 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
+/// Whether a token is shown that looks like one of Rancher's.
+pub(super) fn names_token(headers: &HeaderMap) -> bool {
+    bearer(headers).is_some_and(|token| token.contains(':'))
+}
+
 impl Visit {
-    fn serve(&mut self, path: &str, head: &Parts, bytes: Bytes) -> Result<Outcome, Refusal> {
+    /// As a scenario in the path says, where it says anything, and as Rancher does elsewhere.
+    fn act(
+        &mut self,
+        path: &str,
+        head: &Parts,
+        body: Result<Bytes, Refusal>,
+    ) -> Result<Outcome, Refusal> {
+        if let Some(name) = self.scenario.take() {
+            let scenario = staged::find(&name)?;
+            self.trail.scenario = Some(scenario.name.as_str().into());
+            if let Some(operation) = staged::meant(&scenario, path, head) {
+                self.trail.operation = operation;
+                return self.stage(&scenario, head).map(Outcome::Staged);
+            }
+        }
+        self.serve(path, head, body)
+    }
+
+    /// Who asked is noted; whether they may is not asked.
+    fn stage(&mut self, scenario: &Scenario, head: &Parts) -> Result<Response<Body>, Refusal> {
+        let state = State::of(&self.installation, self.now);
+        if let Ok(guest) = enter(&state, bearer(&head.headers), None) {
+            self.trail.identity = Some(guest.caller.user.as_str().into());
+        }
+        self.trail.code = scenario.code().map(|code| code.to_owned().into());
+        scenario::verbatim(scenario, head.uri.path())
+            .map_err(|unplayable| Refusal::internal(&unplayable.to_string()))
+    }
+
+    fn serve(
+        &mut self,
+        path: &str,
+        head: &Parts,
+        body: Result<Bytes, Refusal>,
+    ) -> Result<Outcome, Refusal> {
         let state = State::of(&self.installation, self.now);
         // What is due by now happens before anybody is let in by it.
         state.settle(self.now);
@@ -94,6 +137,7 @@ impl Visit {
         self.trail.operation = if cluster.is_some() { "CallRancherCluster" } else { "unknown" };
         let guest = enter(&state, bearer(&head.headers), cluster)?;
         self.trail.identity = Some(guest.caller.user.as_str().into());
+        let bytes = body?;
         if path.starts_with("/k8s") {
             return Err(Refusal::no_such_resource());
         }
@@ -169,7 +213,7 @@ pub(super) fn inside(state: &State, mut caller: Caller) -> Caller {
     caller
 }
 
-fn uri(path: &str, query: Option<&str>) -> Option<Uri> {
+pub(super) fn uri(path: &str, query: Option<&str>) -> Option<Uri> {
     match query {
         Some(query) => format!("{path}?{query}").parse().ok(),
         None => path.parse().ok(),
