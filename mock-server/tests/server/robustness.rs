@@ -3,6 +3,8 @@
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 
+use serde_json::{Value, json};
+
 use crate::client::{Client, PROJECT, at_noon, ssh, with};
 
 #[test]
@@ -73,6 +75,24 @@ fn refusals_of_a_body_do_not_repeat_it() {
     assert!(!client.issue(&body).text.contains("a-secret"));
     let body = with(ssh(), "kind", "a-secret-kind");
     assert!(!client.issue(&body).text.contains("a-secret"));
+}
+
+#[test]
+fn refusals_of_a_body_say_where_it_is_wrong() {
+    let server = at_noon().start().unwrap();
+    let client = Client::of(&server);
+    let said = |body: &Value| {
+        let problem = client.issue(body).json();
+        problem["detail"].as_str().unwrap_or_default().to_owned()
+    };
+    let wrong = with(ssh(), "requested_ttl_seconds", "an hour");
+    assert!(said(&wrong).contains(" in requested_ttl_seconds, at line 1 column "), "{wrong}");
+    let mut wrong = ssh();
+    wrong["target"]["ssh"]["user"] = json!(7);
+    assert!(said(&wrong).contains(" in target.ssh.user, at line 1 column "), "{}", said(&wrong));
+    // What has no place of its own keeps its line and column.
+    let nowhere = said(&json!([1]));
+    assert!(nowhere.contains(" at line 1 column ") && !nowhere.contains(" in "), "{nowhere}");
 }
 
 #[test]

@@ -44,8 +44,8 @@ pub fn json<T: for<'de> Deserialize<'de>>(
     let mut reader = serde_json::Deserializer::from_slice(&bytes);
     let object: Object<T> =
         serde_ignored::deserialize(&mut reader, |path| trail.note_unread(&path.to_string()))
-            .map_err(|error| Refusal::invalid_body(wrong(&error)))?;
-    reader.end().map_err(|error| Refusal::invalid_body(wrong(&error)))?;
+            .map_err(|error| Refusal::invalid_body(wrong(&error, place_in::<T>(&bytes))))?;
+    reader.end().map_err(|error| Refusal::invalid_body(wrong(&error, None)))?;
     Ok(object.0)
 }
 
@@ -81,9 +81,23 @@ fn check_type(headers: &HeaderMap) -> Result<(), Refusal> {
     Ok(())
 }
 
+/// Where in the document the reading stopped, such as `target.tcp.port`. The body is read once more
+/// for it, which nobody pays for whose body is right.
+fn place_in<T: for<'de> Deserialize<'de>>(bytes: &[u8]) -> Option<String> {
+    let mut reader = serde_json::Deserializer::from_slice(bytes);
+    let read: Result<Object<T>, _> = serde_path_to_error::deserialize(&mut reader);
+    let path = read.err()?.path().to_string();
+    // Only names of ours are repeated: a name of the client's may be anything.
+    let ours = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "_.[]".contains(c);
+    (path != "." && path.len() <= 64 && path.chars().all(ours)).then_some(path)
+}
+
 /// The complaint without the value that caused it: a body may hold what nobody should repeat.
-fn wrong(error: &serde_json::Error) -> String {
-    let place = format!("at line {} column {}", error.line(), error.column());
+fn wrong(error: &serde_json::Error, within: Option<String>) -> String {
+    let place = match within {
+        Some(path) => format!("in {path}, at line {} column {}", error.line(), error.column()),
+        None => format!("at line {} column {}", error.line(), error.column()),
+    };
     match error.classify() {
         serde_json::error::Category::Data => {
             let text = error.to_string();
@@ -135,5 +149,5 @@ pub fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
 
 /// JSON whatever the content type says, for the control API, which people call by hand.
 pub fn plain_json(taken: Taken) -> Result<serde_json::Value, Refusal> {
-    serde_json::from_slice(&taken?).map_err(|error| Refusal::invalid_body(wrong(&error)))
+    serde_json::from_slice(&taken?).map_err(|error| Refusal::invalid_body(wrong(&error, None)))
 }
