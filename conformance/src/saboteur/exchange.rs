@@ -33,6 +33,15 @@ pub(super) enum After {
     Last,
 }
 
+/// Whether an answer says where the server is: the ready document, and every file that leads
+/// back to it.
+fn names_the_server(request: &Request, response: &Response) -> bool {
+    let ready =
+        operation(&request.method, &request.path) == "control" && request.path.contains("/ready");
+    let media = response.headers.get("content-type").unwrap_or_default();
+    ready || media.starts_with("application/yaml")
+}
+
 impl Shared {
     /// Whether requests must be whole before they are passed on.
     pub(super) fn holds_requests(&self) -> bool {
@@ -108,9 +117,7 @@ impl Shared {
     /// Whether the answer with this head is to be read whole.
     pub(super) fn wants(&self, request: &Request, response: &Response) -> bool {
         let operation = operation(&request.method, &request.path);
-        if self.own.is_some()
-            && (operation == "control" && request.path.contains("/ready") || self.signs_anew())
-        {
+        if self.own.is_some() && (names_the_server(request, response) || self.signs_anew()) {
             return true;
         }
         if self.doors.is_some() && matches!(operation, "IssueSession" | "GetSession") {
@@ -143,13 +150,14 @@ impl Shared {
             locked(&self.tokens).push(token.to_owned());
         }
         let mut after = After::Unchanged;
-        if let Some(renaming) = self.own.as_ref().filter(|_| operation == "control") {
-            let mut text = String::from_utf8_lossy(&response.body).into_owned();
-            if request.path.contains("/ready") {
-                for (from, to) in renaming {
-                    text = text.replace(from, to);
-                }
-                response.body = text.into_bytes();
+        if let Some(renaming) = &self.own
+            && names_the_server(request, response)
+        {
+            let said = String::from_utf8_lossy(&response.body);
+            let renamed =
+                renaming.iter().fold(said.to_string(), |text, (from, to)| text.replace(from, to));
+            if renamed != said {
+                response.body = renamed.into_bytes();
                 after = After::Changed;
             }
         }

@@ -14,6 +14,7 @@ use socket2::SockRef;
 use super::alone;
 use super::door::{Door, Doors};
 use super::exchange::Before;
+use super::message::in_the_version_of;
 use super::stand::Marker;
 use super::subject::{Act, Places, Traffic};
 use super::wire::{self, Inbound};
@@ -245,7 +246,9 @@ impl Shared {
             }
             Before::Changed => {
                 locked(asked).push_back(request.clone());
-                request.write_to(&mut &*upstream)
+                let mut changed = Vec::new();
+                request.write_to(&mut changed)?;
+                (&*upstream).write_all(&in_the_version_of(bytes, changed))
             }
             Before::Answered(response) => {
                 response.write_to(&mut &*client)?;

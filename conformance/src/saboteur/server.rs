@@ -5,7 +5,7 @@ use std::env;
 use std::ffi::OsString;
 use std::fs;
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::sync::Arc;
@@ -13,15 +13,14 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::alone;
-use super::client::{change_environment, value_of};
 use super::door::Doors;
-use super::edit::{Edit, apply};
+use super::edit::apply;
 use super::relay::{Relay, Shared, Upstream};
 use super::stand::Stand;
 use super::subject::{Act, Defect, End, ReadyFile, Stream, Which};
 use super::supervise::{self, Signals};
-use crate::bench::{Headers, Request, tls};
+use super::words::{change_environment, value_of};
+use crate::bench::tls;
 
 /// How long exchanges under way may take once the honest server has ended.
 const DRAIN: Duration = Duration::from_secs(2);
@@ -61,10 +60,7 @@ pub(super) fn play(stand: &Stand) -> ExitCode {
     }
     let asks = ["env", "help", "--help", "-h", "--version", "-V"];
     let serves = !args.iter().any(|arg| asks.iter().any(|word| arg == word));
-    let faced = matches!(
-        stand.subject.defect,
-        Defect::Traffic(_) | Defect::Ready { .. } | Defect::World { .. }
-    );
+    let faced = matches!(stand.subject.defect, Defect::Traffic(_) | Defect::Ready { .. });
     let done = if serves && faced {
         in_front(stand, command, &args)
     } else {
@@ -194,9 +190,6 @@ fn in_front(stand: &Stand, mut command: Command, args: &[OsString]) -> io::Resul
         tls: false,
     };
     let (tls, ca_file) = own_tls(stand, &said)?;
-    if let Defect::World { edit } = &stand.subject.defect {
-        another_world(stand, &upstream, edit)?;
-    }
     let mut shared = Shared::to(upstream, None, stand.marker());
     shared.own = Some(renaming.clone());
     match &stand.subject.defect {
@@ -297,8 +290,7 @@ fn own_tls(
     }
     let path = env::temp_dir().join(format!("ca-{}.pem", std::process::id()));
     let mut known = identity.ca_pem;
-    if !traffic.listener.is_empty()
-        && let Ok(ready) = serde_json::from_str::<Value>(said)
+    if let Ok(ready) = serde_json::from_str::<Value>(said)
         && let Some(theirs) = ready["ca_file"].as_str()
     {
         // What is not ours to change still shows a certificate of the honest server.
@@ -306,24 +298,6 @@ fn own_tls(
     }
     fs::write(&path, known)?;
     Ok((Some(identity.config), Some(path)))
-}
-
-/// Puts the edited world in the place of the one that the server started with.
-fn another_world(stand: &Stand, upstream: &Upstream, edit: &[Edit]) -> io::Result<()> {
-    let ask = |method: &str, body: Vec<u8>| {
-        let mut headers = Headers::default();
-        headers.push("content-type", "application/json");
-        headers.push("connection", "close");
-        let path = "/__mock/world".to_owned();
-        let request = Request { method: method.to_owned(), path, headers, body };
-        let socket = TcpStream::connect((&*upstream.host, upstream.port))?;
-        alone::exchange(socket, upstream, &request)
-    };
-    let mut world = ask("GET", Vec::new())?.json();
-    if apply(edit, &mut world) && ask("PUT", world.to_string().into_bytes())?.status < 300 {
-        stand.act();
-    }
-    Ok(())
 }
 
 /// The ready document as it is told.
