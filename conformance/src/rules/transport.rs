@@ -1,13 +1,10 @@
 //! The way to the server: redirects, proxies, limits of size and time, and when to try again.
 
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
-
-use socket2::{Domain, Socket, Type};
 
 use super::scene::Scene;
 use crate::bench::referee::{Body, ContentLength, Drip, Phase, WireScript};
-use crate::bench::{Answer, Bench, Family};
+use crate::bench::{Answer, Bench, Family, FullPort};
 use crate::rule::{Claim, Need, Rule, RuleDraft, Side};
 use crate::verdict::{Outcome, expect, expect_eq, skip};
 
@@ -179,7 +176,6 @@ fn expect_soon(took: Duration) -> Outcome {
     expect(took < Duration::from_secs(8), "the time it took", "about 1.5 s", format!("{took:?}"))
 }
 
-/// As a firewall does it that drops what it does not like.
 fn unconnected(family: Family) -> Rule {
     draft(family, "timeout.no_connection", "C30")
         .needs([Need::Offers("--timeout")])
@@ -189,39 +185,12 @@ fn unconnected(family: Family) -> Rule {
         ))
         .check(move |bench| {
             let scene = Scene::honest(bench)?;
-            let Some(full) = Full::new()? else { return skip("a queue that can be filled") };
-            let url = format!("http://{}", full.address);
-            let run = scene.run(family)?.flag("--server", url);
+            let Some(full) = FullPort::new()? else { return skip("a queue that can be filled") };
+            let run = scene.run(family)?.flag("--server", full.url());
             let ran = run.flag("--timeout", "1.5").go()?;
             scene.expect_unsent(&ran, 1)?;
             expect_soon(ran.duration)
         })
-}
-
-/// A port whose queue is full: who comes now hears neither yes nor no.
-struct Full {
-    address: SocketAddr,
-    _listener: TcpListener,
-    _queue: Vec<TcpStream>,
-}
-
-impl Full {
-    /// None where the kernel keeps no such bound.
-    fn new() -> Outcome<Option<Self>> {
-        let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
-        socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into())?;
-        socket.listen(0)?;
-        let listener = TcpListener::from(socket);
-        let address = listener.local_addr()?;
-        let mut queue = Vec::new();
-        while queue.len() < 16 {
-            match TcpStream::connect_timeout(&address, Duration::from_millis(300)) {
-                Ok(waiting) => queue.push(waiting),
-                Err(_) => return Ok(Some(Self { address, _listener: listener, _queue: queue })),
-            }
-        }
-        Ok(None)
-    }
 }
 
 fn timeout_values(family: Family) -> Rule {
