@@ -31,6 +31,8 @@ pub(super) enum After {
     Over,
     /// The connection ends with it.
     Last,
+    /// What it opens is a WebSocket, which is closed with this code.
+    ClosedAs(u16),
 }
 
 /// Whether an answer says where the server is: the ready document, and every file that leads
@@ -133,9 +135,19 @@ impl Shared {
             return response.status == 201;
         }
         let Some(traffic) = &self.traffic else { return false };
-        !matches!(traffic.act, Act::Request(_) | Act::Twice | Act::Swallowed(_) | Act::Before(_))
-            && traffic.when.asks(request)
-            && traffic.when.heard(response)
+        let about_answers = matches!(
+            traffic.act,
+            Act::Answer(_)
+                | Act::AskedAgain(_)
+                | Act::Followed
+                | Act::Remembered
+                | Act::Late(_)
+                | Act::Closed
+                | Act::ClosedAfterwards
+                | Act::ClosedAs(_)
+                | Act::Unverified
+        );
+        about_answers && traffic.when.asks(request) && traffic.when.heard(response)
     }
 
     fn signs_anew(&self) -> bool {
@@ -226,6 +238,10 @@ impl Shared {
             Act::ClosedAfterwards => {
                 self.marker.act();
                 after = After::Last;
+            }
+            Act::ClosedAs(code) if response.status == 101 => {
+                self.marker.act();
+                after = After::ClosedAs(*code);
             }
             Act::Unverified => self.marker.act(),
             _ => {}

@@ -6,7 +6,7 @@
 //! - `client`, `files`, `ssh`: a plexctl with a defect; `server`: a control plane with one
 //! - `words`: what either is started with; `between`: a relay between the client and its server
 //! - `relay`, `exchange`, `traffic`, `token`: what passes between the two, changed on the way;
-//!   `wire`, `message`, `alone`: the bytes of it
+//!   `wire`, `message`, `odd`, `alone`, `socket`: the bytes of it
 //! - `door`: the same in front of the listeners that sessions lead to
 //! - `supervise`: the honest program inside the broken one
 //! - `selfcheck`: each subject against the rules it names, and against all the others
@@ -19,9 +19,11 @@ mod edit;
 mod exchange;
 mod files;
 mod message;
+mod odd;
 mod relay;
 pub mod selfcheck;
 mod server;
+mod socket;
 mod ssh;
 mod stand;
 pub mod subject;

@@ -15,6 +15,7 @@ use super::alone;
 use super::door::{Door, Doors};
 use super::exchange::Before;
 use super::message::in_the_version_of;
+use super::odd::is_odd;
 use super::stand::Marker;
 use super::subject::{Act, Places, Traffic};
 use super::wire::{self, Inbound};
@@ -156,9 +157,11 @@ impl Shared {
         if let Some(door) = &self.door {
             return door.pass(self, client);
         }
-        if self.acts(|act| matches!(act, Act::Anything)) && wire::is_odd(&client) {
+        if let Some(Act::OddAnswered(edit)) = self.traffic.as_ref().map(|traffic| &traffic.act)
+            && is_odd(&client)
+        {
             self.marker.act();
-            let _ = (&client).write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
+            let _ = edit.alone().write_to(&mut &client);
             return;
         }
         if self.upstream.tls {

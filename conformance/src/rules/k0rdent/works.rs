@@ -145,9 +145,10 @@ fn watch_ends() -> Rule {
             connection.write_all(request.as_bytes())?;
             let (mut seen, mut chunk) = (Vec::new(), [0; 4096]);
             while !seen.windows(5).any(|five| five == b"ADDED") {
-                match connection.read(&mut chunk)? {
-                    0 => return fail("the watch", "events", String::from_utf8_lossy(&seen)),
-                    read => seen.extend_from_slice(&chunk[..read]),
+                match connection.read(&mut chunk) {
+                    Ok(0) => return fail("the watch", "events", String::from_utf8_lossy(&seen)),
+                    Ok(read) => seen.extend_from_slice(&chunk[..read]),
+                    Err(error) => return fail("the watch", "events", error),
                 }
             }
             delete(&server, Identity::Operator.token(), &file.link).send()?.expect(204)?;

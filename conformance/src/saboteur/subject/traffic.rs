@@ -75,8 +75,10 @@ pub enum Act {
     Certificate(String),
     /// The answer waits so many milliseconds.
     Late(u64),
-    /// Whatever a connection says, HTTP or not, it is answered with 200.
-    Anything,
+    /// What is no honest HTTP request, or too much of one, gets this answer.
+    OddAnswered(AnswerEdit),
+    /// A WebSocket is closed with another code.
+    ClosedAs(u16),
     /// The connection ends after its first answer.
     ClosedAfterwards,
     /// One connection is served at a time.
