@@ -3,7 +3,7 @@
 
 use std::env;
 use std::ffi::OsString;
-use std::fs;
+use std::fs::{self, OpenOptions};
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -189,7 +189,7 @@ fn in_front(stand: &Stand, mut command: Command, args: &[OsString]) -> io::Resul
         authority: format!("127.0.0.1:{theirs}"),
         tls: false,
     };
-    let (tls, ca_file) = own_tls(stand, &said)?;
+    let tls = own_tls(stand, args, &said)?;
     let mut shared = Shared::to(upstream, None, stand.marker());
     shared.own = Some(renaming.clone());
     match &stand.subject.defect {
@@ -204,15 +204,7 @@ fn in_front(stand: &Stand, mut command: Command, args: &[OsString]) -> io::Resul
     }
     let relay = Relay::serve(listener, shared)?;
     let renamed = |text: &str| {
-        let mut text =
-            renaming.iter().fold(text.to_owned(), |text, (from, to)| text.replace(from, to));
-        if let Some(path) = &ca_file
-            && let Ok(mut ready) = serde_json::from_str::<Value>(&text)
-        {
-            ready["ca_file"] = path.to_string_lossy().into_owned().into();
-            text = format!("{ready}\n");
-        }
-        text
+        renaming.iter().fold(text.to_owned(), |text, (from, to)| text.replace(from, to))
     };
     if let Some(path) = &ready_file {
         let ready = fs::read_to_string(&behind_it)?;
@@ -232,9 +224,6 @@ fn in_front(stand: &Stand, mut command: Command, args: &[OsString]) -> io::Resul
     if let Some(path) = ready_file
         && !matches!(stand.subject.defect, Defect::Ready { file: Some(ReadyFile::Stays), .. })
     {
-        let _ = fs::remove_file(path);
-    }
-    if let Some(path) = ca_file {
         let _ = fs::remove_file(path);
     }
     Ok(supervise::end_like(status))
@@ -266,17 +255,22 @@ fn port_of(text: &str) -> Option<u16> {
 }
 
 /// A certificate of our own, where exchanges over TLS are to be changed or the certificate is
-/// the defect.
+/// the defect. Its CA is added to the file that the honest server tells, so that every word about
+/// that file stays true; a file that outlives the server is not ours to write to.
 fn own_tls(
     stand: &Stand,
+    args: &[OsString],
     said: &str,
-) -> io::Result<(Option<Arc<rustls::ServerConfig>>, Option<PathBuf>)> {
-    let Defect::Traffic(traffic) = &stand.subject.defect else { return Ok((None, None)) };
+) -> io::Result<Option<Arc<rustls::ServerConfig>>> {
+    let Defect::Traffic(traffic) = &stand.subject.defect else { return Ok(None) };
     let kind = match &traffic.act {
         Act::Certificate(kind) => kind.as_str(),
         _ if traffic.https || traffic.listener.iter().any(|kind| kind == "k8s") => "trusted",
-        _ => return Ok((None, None)),
+        _ => return Ok(None),
     };
+    let told = serde_json::from_str::<Value>(said).ok();
+    let told = told.as_ref().and_then(|ready| ready["ca_file"].as_str());
+    let (Some(ca_file), None) = (told, value_of(args, "--state-dir")) else { return Ok(None) };
     let kind = match kind {
         "unknown_ca" => tls::Certificate::UnknownCa,
         "self_signed" => tls::Certificate::SelfSigned,
@@ -288,16 +282,8 @@ fn own_tls(
     if matches!(traffic.act, Act::Certificate(_)) {
         stand.act();
     }
-    let path = env::temp_dir().join(format!("ca-{}.pem", std::process::id()));
-    let mut known = identity.ca_pem;
-    if let Ok(ready) = serde_json::from_str::<Value>(said)
-        && let Some(theirs) = ready["ca_file"].as_str()
-    {
-        // What is not ours to change still shows a certificate of the honest server.
-        known.push_str(&fs::read_to_string(theirs)?);
-    }
-    fs::write(&path, known)?;
-    Ok((Some(identity.config), Some(path)))
+    OpenOptions::new().append(true).open(ca_file)?.write_all(identity.ca_pem.as_bytes())?;
+    Ok(Some(identity.config))
 }
 
 /// The ready document as it is told.
