@@ -16,8 +16,8 @@ pub(super) fn whole_request(bytes: &[u8]) -> Parsed {
     let mut parsed = httparse::Request::new(&mut fields);
     let head = match parsed.parse(bytes) {
         Ok(httparse::Status::Complete(length)) => length,
-        Ok(httparse::Status::Partial) => return Parsed::Nothing,
-        Err(_) => return Parsed::Noise,
+        Ok(httparse::Status::Partial) if begins_a_request(bytes) => return Parsed::Nothing,
+        Ok(httparse::Status::Partial) | Err(_) => return Parsed::Noise,
     };
     let headers = owned(parsed.headers);
     let mut request = Request {
@@ -38,6 +38,13 @@ pub(super) fn whole_request(bytes: &[u8]) -> Parsed {
         Body::UntilTheEnd => Parsed::Whole(request, head),
         Body::Noise => Parsed::Noise,
     }
+}
+
+/// Whether what is there may become a request: all methods of ours are capital letters. Whoever
+/// waited for the rest of anything else would keep what a plain pipe has to carry.
+fn begins_a_request(bytes: &[u8]) -> bool {
+    let method = bytes.split(|byte| *byte == b' ').next().unwrap_or_default();
+    method.iter().all(u8::is_ascii_uppercase)
 }
 
 pub(super) enum Body {
@@ -123,6 +130,13 @@ fn version(request: &[u8]) -> Option<Range<usize>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_no_request_is_not_waited_for() {
+        assert!(matches!(whole_request(b"CONN"), Parsed::Nothing));
+        assert!(matches!(whole_request(b"GET / HTTP/1.1\r\nhost"), Parsed::Nothing));
+        assert!(matches!(whole_request(b"hello"), Parsed::Noise));
+    }
 
     #[test]
     fn a_changed_request_is_of_the_version_that_the_client_speaks() {

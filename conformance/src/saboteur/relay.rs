@@ -53,6 +53,9 @@ pub(super) struct Shared {
     open: AtomicUsize,
 }
 
+/// How long a connection that is over may take to be gone.
+const LEAVING: Duration = Duration::from_millis(300);
+
 /// Texts of the honest server and what stands in their place in front of it.
 pub(super) type Renaming = Vec<(String, String)>;
 
@@ -123,8 +126,7 @@ impl Shared {
             if self.door.as_ref().is_some_and(Door::is_closed) {
                 return;
             }
-            let open = self.open.load(Ordering::SeqCst);
-            if places.at_once.is_some_and(|most| open >= most) {
+            if places.at_once.is_some_and(|most| !self.has_room(most)) {
                 self.marker.act();
                 continue;
             }
@@ -146,6 +148,18 @@ impl Shared {
                 return;
             }
         }
+    }
+
+    /// Whether fewer than so many are connected. One that has hung up may still be leaving.
+    fn has_room(&self, most: usize) -> bool {
+        let deadline = Instant::now() + LEAVING;
+        while self.open.load(Ordering::SeqCst) >= most {
+            if Instant::now() > deadline {
+                return false;
+            }
+            thread::sleep(Duration::from_millis(1));
+        }
+        true
     }
 
     pub(super) fn acts(&self, wanted: impl Fn(&Act) -> bool) -> bool {

@@ -15,7 +15,7 @@ use super::{draft, postgres, reread, revoke, text_of, world};
 use crate::bench::{Bench, Canary, Exit, Run, SOON, Second, Server};
 use crate::rule::{Need, Rule, RuleDraft, Side};
 use crate::runner::find_program;
-use crate::verdict::{Outcome, expect, expect_eq, skip};
+use crate::verdict::{Outcome, expect, expect_eq, fail, skip};
 
 const TUNNEL: &str = "docs/decisions/0049-listening.md";
 const HELP: &str = "docs/commands/tcp-forward.md";
@@ -161,7 +161,8 @@ fn many(bench: &Bench) -> Outcome {
     }
     for (number, client) in clients.iter_mut().enumerate() {
         let mut said = String::new();
-        std::io::Read::read_to_string(client, &mut said)?;
+        std::io::Read::read_to_string(client, &mut said)
+            .or_else(|error| fail("the client's way through the tunnel", "carried", error))?;
         expect_eq("what the echo says", &format!("client {number}"), &said)?;
     }
     let journal = server.journal()?.to_string();

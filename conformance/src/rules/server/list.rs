@@ -197,14 +197,16 @@ fn unknown_identity(bench: &Bench) -> Outcome {
 
 fn own_project(bench: &Bench) -> Outcome {
     let server = bench.server()?;
-    issue_many(&server, Family::TcpForward, 1)?;
-    let elsewhere = read(&server, &sessions_of(WAREHOUSE))?;
-    expect_eq("the sessions of the other project", &json!([]), &elsewhere["items"])?;
+    let first = issue_many(&server, Family::TcpForward, 1)?;
+    let elsewhere = ids(&read(&server, &sessions_of(WAREHOUSE))?);
+    let strange = elsewhere.contains(&first[0]);
+    expect(!strange, "the sessions of the other project", "not this one", json!(elsewhere))?;
     let call = server.issue(Family::TcpForward, Identity::Operator)?;
     let other = call.edit(|body| body["resource_id"] = json!(LEDGER)).send()?.expect(201)?;
     let found = ids(&page(&server, "")?);
-    let both = found.len() == 2 && found.contains(&other["session_id"]);
-    expect(both, "the sessions of both resources", "two", json!(found))
+    // Whoever else asks this server may have sessions in the list, too.
+    let both = found.contains(&first[0]) && found.contains(&other["session_id"]);
+    expect(both, "the sessions of both resources", "both in it", json!(found))
 }
 
 fn without_tokens(bench: &Bench) -> Outcome {
