@@ -17,10 +17,14 @@ given() { # given FLAG VALUE
 }
 given --plexctl "${PLEXCTL:-}"
 given --adapter "${ADAPTER:-}"
+given --mock-server "${MOCK_SERVER:-}"
 given --server "${SERVER:-}"
 given --token-file "${TOKEN_FILE:-}"
 given --ca-file "${CA_FILE:-}"
 given --known-failing "${KNOWN_FAILING:-}"
+given --jobs "${JOBS:-}"
+given --timeout "${TIMEOUT:-}"
+given --seed "${SEED:-}"
 given --shard "${SHARD:-}"
 # Blanks separate; a glob is for the harness, not for the shell.
 set -f

@@ -36,9 +36,10 @@ use std::sync::{Arc, OnceLock};
 
 pub use self::adapter::Adapter;
 pub use self::call::Call;
+pub(crate) use self::call::Connection;
 pub use self::canary::{Canary, contains};
 pub use self::contract::{Generation, System};
-pub use self::deaf::DeafPort;
+pub use self::deaf::{DeafPort, FullPort, with_a_free_port};
 pub use self::evidence::Evidence;
 pub use self::fake_ssh::{Ending, FakeSsh, SshCall};
 pub(crate) use self::guest::Patience;

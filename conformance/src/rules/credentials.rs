@@ -1,6 +1,7 @@
 //! The operator's credential: which files are taken, and that nothing is sent without one.
 
-use std::os::unix::fs::symlink;
+use std::fs::{Permissions, set_permissions};
+use std::os::unix::fs::{PermissionsExt, symlink};
 
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 
@@ -54,17 +55,21 @@ fn draft(level: Level, id: &str) -> RuleDraft {
     .fix("Open the file, judge what was opened: regular, the caller's own, no bits for group or others, not empty, at most 64 KiB of text; otherwise exit 3 and send nothing.")
 }
 
-/// The run with `home/t` as its token file.
-fn with_file(scene: &Scene<'_>, bench: &Bench) -> Outcome<crate::bench::Ran> {
-    let file = bench.sandbox()?.home().join("t");
+/// The run with a token file in the home directory.
+fn with_file(scene: &Scene<'_>, bench: &Bench, file: &str) -> Outcome<crate::bench::Ran> {
+    let file = bench.sandbox()?.home().join(file);
     let ran = scene.run(Family::TcpForward)?.flag("--token-file", file).go()?;
     ran.expect_silent_about(&Canary::new("the credential", TOKEN))?;
     Ok(ran)
 }
 
 fn taken(bench: &Bench) -> Outcome {
+    taken_from(bench, "t")
+}
+
+fn taken_from(bench: &Bench, file: &str) -> Outcome {
     let scene = Scene::honest(bench)?;
-    scene.expect_done(&with_file(&scene, bench)?)?;
+    scene.expect_done(&with_file(&scene, bench, file)?)?;
     let request = scene.referee.expect_one_issue()?;
     let bearer = request.headers.get("authorization").map(str::to_owned);
     expect_eq(
@@ -77,14 +82,14 @@ fn taken(bench: &Bench) -> Outcome {
 /// 3, nothing sent; and with an honest file the same line goes through.
 fn refused(bench: &Bench) -> Outcome {
     let scene = Scene::honest(bench)?;
-    scene.expect_unsent(&with_file(&scene, bench)?, 3)?;
+    scene.expect_unsent(&with_file(&scene, bench, "t")?, 3)?;
     scene.expect_done(&scene.run(Family::TcpForward)?.go()?)
 }
 
 /// Refused, or read as the token it is meant to be; never sent with the rest around it.
 fn clean_or_refused(bench: &Bench) -> Outcome {
     let scene = Scene::honest(bench)?;
-    let ran = with_file(&scene, bench)?;
+    let ran = with_file(&scene, bench, "t")?;
     if ran.exit == crate::bench::Exit::Code(0) {
         let request = scene.referee.expect_one_issue()?;
         let bearer = request.headers.get("authorization").unwrap_or_default().to_owned();
@@ -238,6 +243,16 @@ fn kinds() -> Vec<Rule> {
         kind("symlink_loop", "a symlink that leads in a circle is refused").check(|bench| {
             symlink("t", bench.sandbox()?.home().join("t"))?;
             refused(bench)
+        }),
+        kind(
+            "shared_directory",
+            "a private file in a directory where everybody may write is taken: the file is judged",
+        )
+        .check(|bench| {
+            let sandbox = bench.sandbox()?;
+            sandbox.write("home/shared/t", format!("{TOKEN}\n"), 0o600)?;
+            set_permissions(sandbox.home().join("shared"), Permissions::from_mode(0o777))?;
+            taken_from(bench, "shared/t")
         }),
         kind("foreign_owner", "a private file of another user is refused").check(|bench| {
             let path = bench.sandbox()?.write("home/t", format!("{TOKEN}\n"), 0o600)?;

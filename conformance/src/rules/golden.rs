@@ -2,12 +2,12 @@
 //! compared as `fixtures/golden/README.md` says.
 
 use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::SocketAddr;
 
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::bench::{Answer, Bench, Ending, Family, Ran, yaml};
+use crate::bench::{Answer, Bench, Ending, Family, Ran, with_a_free_port, yaml};
 use crate::fixture;
 use crate::rule::{Claim, Rule, Side};
 use crate::verdict::{Outcome, broken, expect, expect_eq, fail};
@@ -83,10 +83,10 @@ fn rule(path: &str) -> Outcome<Rule> {
         ])
         .title(format!("the golden case {} of {group} comes out as written down", case.name))
         .fix("Compare the run with the golden file; fixtures/golden/README.md says how.")
-        .check(move |bench| play(bench, &case)))
+        .check(move |bench| with_a_free_port(|free| play(bench, &case, free))))
 }
 
-fn play(bench: &Bench, case: &Case) -> Outcome {
+fn play(bench: &Bench, case: &Case, free: SocketAddr) -> Outcome {
     let mut script = bench.referee()?;
     if let Some(scripted) = &case.answer {
         let mut answer = match (&scripted.json, &scripted.text) {
@@ -104,8 +104,7 @@ fn play(bench: &Bench, case: &Case) -> Outcome {
     for (name, text) in &case.files {
         bench.sandbox()?.write(bench.sandbox()?.path(name), text, 0o644)?;
     }
-    let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port().to_string();
-    let fill = |text: &str| text.replace("{free_port}", &free);
+    let fill = |text: &str| text.replace("{free_port}", &free.port().to_string());
     let run = bench.plexctl()?.args(case.args.iter().map(|arg| fill(arg)));
     let run = run.env("PLEXSPHERE_URL", referee.url()).env("PLEXSPHERE_TOKEN", "psk_dev_operator");
     let ran = run.go()?;

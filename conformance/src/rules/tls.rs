@@ -4,6 +4,7 @@ use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener};
 
 use super::scene::Scene;
+use crate::bench::referee::Outdated;
 use crate::bench::{Bench, Certificate, Family, Run};
 use crate::rule::{Claim, Need, Rule, RuleDraft, Side};
 use crate::verdict::{Outcome, Reason, broken, expect, expect_eq};
@@ -40,6 +41,28 @@ pub(crate) fn all() -> Vec<Rule> {
                         let json = scene.run(family)?.flag("--output", "json").go()?;
                         scene.expect_failure(&json, 1)?;
                         scene.expect_error_document(&json, 1).map(drop)
+                    }),
+            );
+        }
+        for (slug, what, how) in [
+            ("version_1_1", "that answers with TLS 1.1", Outdated::Answers),
+            ("version_refused", "that refuses its version of TLS", Outdated::Refuses),
+        ] {
+            rules.push(
+                draft(family, slug)
+                    .claims([Claim::exit(format!("{}.1.transport", family.name()))])
+                    .fix("Speak TLS 1.2 and newer only. When no version is common to both, exit 1 at once, and never ask in the clear instead.")
+                    .title(format!(
+                        "{} sends nothing to a server {what}, in no way, and ends with 1",
+                        family.name()
+                    ))
+                    .check(move |bench| {
+                        let scene = Scene::with(bench, bench.referee()?.outdated(how))?;
+                        unheard(&scene, scene.run(family)?)?;
+                        let json = scene.run(family)?.flag("--output", "json").go()?;
+                        scene.expect_failure(&json, 1)?;
+                        scene.expect_error_document(&json, 1)?;
+                        scene.expect_requests(0, 0)
                     }),
             );
         }

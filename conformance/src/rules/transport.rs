@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use super::scene::Scene;
 use crate::bench::referee::{Body, ContentLength, Drip, Phase, WireScript};
-use crate::bench::{Answer, Bench, Family};
+use crate::bench::{Answer, Bench, Family, FullPort};
 use crate::rule::{Claim, Need, Rule, RuleDraft, Side};
-use crate::verdict::{Outcome, expect, expect_eq};
+use crate::verdict::{Outcome, expect, expect_eq, skip};
 
 pub(crate) fn all() -> Vec<Rule> {
     let mut rules = Vec::new();
@@ -20,6 +20,7 @@ pub(crate) fn all() -> Vec<Rule> {
         for (slug, answer) in slow() {
             rules.push(timeout(family, slug, answer));
         }
+        rules.push(unconnected(family));
         rules.push(timeout_values(family));
         rules.push(unread_rest(family));
     }
@@ -167,8 +168,28 @@ fn timeout(family: Family, slug: &str, answer: Make) -> Rule {
             let ran = scene.run(family)?.flag("--timeout", "1.5").go()?;
             scene.expect_failure(&ran, 1)?;
             scene.referee.expect_requests("IssueSession", 1)?;
-            let soon = ran.duration < Duration::from_secs(8);
-            expect(soon, "the time it took", "about 1.5 s", format!("{:?}", ran.duration))
+            expect_soon(ran.duration)
+        })
+}
+
+fn expect_soon(took: Duration) -> Outcome {
+    expect(took < Duration::from_secs(8), "the time it took", "about 1.5 s", format!("{took:?}"))
+}
+
+fn unconnected(family: Family) -> Rule {
+    draft(family, "timeout.no_connection", "C30")
+        .needs([Need::Offers("--timeout")])
+        .title(format!(
+            "{} gives up after --timeout where nobody answers at all, and ends with 1",
+            family.name()
+        ))
+        .check(move |bench| {
+            let scene = Scene::honest(bench)?;
+            let Some(full) = FullPort::new()? else { return skip("a queue that can be filled") };
+            let run = scene.run(family)?.flag("--server", full.url());
+            let ran = run.flag("--timeout", "1.5").go()?;
+            scene.expect_unsent(&ran, 1)?;
+            expect_soon(ran.duration)
         })
 }
 

@@ -1,8 +1,7 @@
 //! A plexctl with one defect: the honest one, started otherwise, or looked after from outside.
 
-use std::collections::BTreeMap;
 use std::env;
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::fs;
 use std::io::{self, BufRead, Write};
 use std::net::TcpStream;
@@ -11,12 +10,14 @@ use std::process::{Command, ExitCode};
 
 use url::Url;
 
+use super::between::relayed;
 use super::edit::apply;
 use super::files;
-use super::relay::{Relay, Upstream};
+use super::relay::Relay;
 use super::stand::Stand;
-use super::subject::{Defect, End, Environment, Secret, Stream, When, Which, Words};
+use super::subject::{Defect, End, Secret, Stream, Which, Words};
 use super::supervise::{self, Ended, Signals};
+use super::words::{change_environment, value_of};
 use crate::bench::{Headers, Request, Wire};
 
 /// One run of the broken client.
@@ -92,6 +93,7 @@ fn looked_after(
             capture_err |= stream.which == Which::Stderr;
         }
         Defect::File(defect) => capture_out = files::before(stand, defect, &mut args),
+        Defect::Again(_) => (capture_out, capture_err) = (true, true),
         _ => {}
     }
     command.args(&args);
@@ -108,8 +110,24 @@ fn looked_after(
         supervise::leave_no_core();
     }
     let ended = supervise::wait(child)?;
+    if let Defect::Again(words) = defect
+        && when.after(&ended)
+    {
+        return again(stand, words, &args);
+    }
     let token = relay.as_ref().and_then(Relay::token);
     afterwards(stand, &args, &ended, capture_out, capture_err, token)
+}
+
+/// The run that counts: what the first one said is forgotten.
+fn again(stand: &Stand, words: &Words, args: &[OsString]) -> io::Result<ExitCode> {
+    let changed = words.change(args);
+    if changed != args {
+        stand.act();
+    }
+    let mut command = Command::new(&stand.honest);
+    command.args(changed);
+    Ok(supervise::become_it(command))
 }
 
 fn afterwards(
@@ -250,80 +268,6 @@ fn credential(args: &[OsString]) -> Option<String> {
     (!text.is_empty()).then_some(text)
 }
 
-/// The value of a flag, in either spelling.
-pub(super) fn value_of(args: &[OsString], flag: &str) -> Option<OsString> {
-    let joined = format!("{flag}=");
-    args.iter().enumerate().find_map(|(at, arg)| {
-        if arg == flag {
-            return args.get(at + 1).cloned();
-        }
-        arg.to_str()?.strip_prefix(&joined).map(OsString::from)
-    })
-}
-
-/// Puts a relay between the client and the server it was told of, where it was told of one.
-fn relayed(
-    stand: &Stand,
-    command: &mut Command,
-    args: &mut [OsString],
-    traffic: Option<&super::subject::Traffic>,
-) -> io::Result<Option<Relay>> {
-    let told = value_of(args, "--server");
-    let Some(url) = told.clone().or_else(|| env::var_os("PLEXSPHERE_URL")) else { return Ok(None) };
-    // A parser would mend what the client is to refuse.
-    if url.to_string_lossy().chars().any(|c| c.is_control() || c == ' ') {
-        return Ok(None);
-    }
-    let Some(url) = url.to_str().and_then(|url| Url::parse(url).ok()) else { return Ok(None) };
-    if !can_stand_between(&url, args) {
-        return Ok(None);
-    }
-    let wants_tls = traffic.is_some_and(|traffic| traffic.https);
-    if url.scheme() != "http" && !(url.scheme() == "https" && wants_tls) {
-        return Ok(None);
-    }
-    let Some(host) = url.host_str() else { return Ok(None) };
-    let host = host.trim_matches(['[', ']']).to_owned();
-    let upstream = Upstream {
-        authority: match url.port() {
-            Some(port) => format!("{}:{port}", url.host_str().unwrap_or_default()),
-            None => url.host_str().unwrap_or_default().to_owned(),
-        },
-        host,
-        port: url.port_or_known_default().unwrap_or(80),
-        tls: url.scheme() == "https",
-    };
-    let relay = Relay::start(upstream, traffic.cloned(), stand.marker())?;
-    let path = url.path().trim_end_matches('/');
-    let near = format!("http://127.0.0.1:{}{path}", relay.port);
-    if told.is_none() {
-        command.env("PLEXSPHERE_URL", near);
-        return Ok(Some(relay));
-    }
-    for at in 0..args.len() {
-        if args[at] == "--server" && at + 1 < args.len() {
-            args[at + 1] = near.clone().into();
-        } else if args[at].to_str().is_some_and(|arg| arg.starts_with("--server=")) {
-            args[at] = format!("--server={near}").into();
-        }
-    }
-    Ok(Some(relay))
-}
-
-/// Whether the client would take our address for the one it was told: a plain address of this
-/// machine, and a credential that is not tied to it.
-fn can_stand_between(url: &Url, args: &[OsString]) -> bool {
-    let host = url.host_str().unwrap_or_default();
-    let here = ["localhost", "127.0.0.1", "[::1]"].contains(&host);
-    let plain = url.query().is_none()
-        && url.fragment().is_none()
-        && url.username().is_empty()
-        && url.password().is_none();
-    let own = value_of(args, "--token-file").is_some()
-        || env::var_os("PLEXSPHERE_TOKEN").is_some_and(|token| !token.is_empty());
-    here && plain && own
-}
-
 /// A request nobody asked for, sent before anything was looked at.
 fn ask(stand: &Stand, args: &[OsString], method: &str, path: &str) {
     let Some(url) = value_of(args, "--server").or_else(|| env::var_os("PLEXSPHERE_URL")) else {
@@ -346,104 +290,5 @@ fn ask(stand: &Stand, args: &[OsString], method: &str, path: &str) {
         stand.act();
         let _ = wire.stream.set_read_timeout(Some(std::time::Duration::from_secs(2)));
         let _ = wire.read_response(method);
-    }
-}
-
-/// Applies the change and says whether there is any.
-pub(super) fn change_environment(command: &mut Command, environment: &Environment) -> bool {
-    let mut changed = false;
-    for (key, value) in &environment.set {
-        changed |= env::var_os(key).is_none_or(|held| held != OsStr::new(value));
-        command.env(key, value);
-    }
-    for (key, from) in &environment.copy {
-        if let Some(value) = env::var_os(from) {
-            changed = true;
-            command.env(key, value);
-        }
-    }
-    for key in &environment.remove {
-        changed |= env::var_os(key).is_some();
-        command.env_remove(key);
-    }
-    changed
-}
-
-impl Words {
-    pub(super) fn change(&self, args: &[OsString]) -> Vec<OsString> {
-        let mut changed = Vec::new();
-        let mut words = args.iter().peekable();
-        let mut last = BTreeMap::new();
-        while let Some(word) = words.next() {
-            let text = word.to_string_lossy();
-            let (name, joined) = match text.split_once('=') {
-                Some((name, value)) if name.starts_with("--") => {
-                    (name.to_owned(), Some(value.to_owned()))
-                }
-                _ => (text.clone().into_owned(), None),
-            };
-            if self.drop.iter().any(|drop| *drop == text) {
-                continue;
-            }
-            if self.remove.contains(&name) {
-                if joined.is_none() {
-                    words.next();
-                }
-                continue;
-            }
-            if let Some(value) = self.set.get(&name) {
-                if joined.is_none() {
-                    words.next();
-                }
-                changed.extend([OsString::from(name), OsString::from(value)]);
-                continue;
-            }
-            if self.last_of.as_ref() == Some(&name) {
-                let value = joined.map(OsString::from).or_else(|| words.next().cloned());
-                last.insert(name, value);
-                continue;
-            }
-            let mut replaced = text.clone().into_owned();
-            for (from, to) in &self.replace {
-                replaced = replaced.replace(from, to);
-            }
-            changed.push(if replaced == text { word.clone() } else { replaced.into() });
-        }
-        for (name, value) in last {
-            changed.push(name.into());
-            changed.extend(value);
-        }
-        changed.extend(self.append.iter().map(OsString::from));
-        changed
-    }
-}
-
-impl When {
-    /// What can be known before the honest program has run.
-    pub(super) fn before(&self, args: &[OsString]) -> bool {
-        let texts: Vec<String> =
-            args.iter().map(|arg| arg.to_string_lossy().into_owned()).collect();
-        let any = |text: &String| texts.iter().any(|arg| arg.contains(text.as_str()));
-        (self.command.is_empty() || texts.iter().any(|arg| self.command.contains(arg)))
-            && self.leads(texts.first())
-            && self.args_have.iter().all(any)
-            && !self.args_lack.iter().any(any)
-            && self.env_has.iter().all(|name| env::var_os(name).is_some())
-    }
-
-    fn leads(&self, first: Option<&String>) -> bool {
-        let word = first.and_then(|first| first.split('=').next()).unwrap_or_default();
-        self.first.is_empty() || self.first.iter().any(|one| one == word)
-    }
-
-    /// What can be known only afterwards.
-    pub(super) fn after(&self, ended: &Ended) -> bool {
-        let said = String::from_utf8_lossy(&ended.stderr);
-        let code_fits = self.exit.is_empty()
-            || ended.status.code().is_some_and(|code| self.exit.contains(&code));
-        code_fits
-            && (self.stderr_has.is_empty()
-                || self.stderr_has.iter().any(|text| said.contains(text)))
-            && !self.stderr_lacks.iter().any(|text| said.contains(text))
     }
 }

@@ -31,6 +31,17 @@ pub(super) enum After {
     Over,
     /// The connection ends with it.
     Last,
+    /// What it opens is a WebSocket, which is closed with this code.
+    ClosedAs(u16),
+}
+
+/// Whether an answer says where the server is: the ready document, and every file that leads
+/// back to it.
+fn names_the_server(request: &Request, response: &Response) -> bool {
+    let ready =
+        operation(&request.method, &request.path) == "control" && request.path.contains("/ready");
+    let media = response.headers.get("content-type").unwrap_or_default();
+    ready || media.starts_with("application/yaml")
 }
 
 impl Shared {
@@ -108,9 +119,7 @@ impl Shared {
     /// Whether the answer with this head is to be read whole.
     pub(super) fn wants(&self, request: &Request, response: &Response) -> bool {
         let operation = operation(&request.method, &request.path);
-        if self.own.is_some()
-            && (operation == "control" && request.path.contains("/ready") || self.signs_anew())
-        {
+        if self.own.is_some() && (names_the_server(request, response) || self.signs_anew()) {
             return true;
         }
         if self.doors.is_some() && matches!(operation, "IssueSession" | "GetSession") {
@@ -126,9 +135,19 @@ impl Shared {
             return response.status == 201;
         }
         let Some(traffic) = &self.traffic else { return false };
-        !matches!(traffic.act, Act::Request(_) | Act::Twice | Act::Swallowed(_) | Act::Before(_))
-            && traffic.when.asks(request)
-            && traffic.when.heard(response)
+        let about_answers = matches!(
+            traffic.act,
+            Act::Answer(_)
+                | Act::AskedAgain(_)
+                | Act::Followed
+                | Act::Remembered
+                | Act::Late(_)
+                | Act::Closed
+                | Act::ClosedAfterwards
+                | Act::ClosedAs(_)
+                | Act::Unverified
+        );
+        about_answers && traffic.when.asks(request) && traffic.when.heard(response)
     }
 
     fn signs_anew(&self) -> bool {
@@ -143,13 +162,14 @@ impl Shared {
             locked(&self.tokens).push(token.to_owned());
         }
         let mut after = After::Unchanged;
-        if let Some(renaming) = self.own.as_ref().filter(|_| operation == "control") {
-            let mut text = String::from_utf8_lossy(&response.body).into_owned();
-            if request.path.contains("/ready") {
-                for (from, to) in renaming {
-                    text = text.replace(from, to);
-                }
-                response.body = text.into_bytes();
+        if let Some(renaming) = &self.own
+            && names_the_server(request, response)
+        {
+            let said = String::from_utf8_lossy(&response.body);
+            let renamed =
+                renaming.iter().fold(said.to_string(), |text, (from, to)| text.replace(from, to));
+            if renamed != said {
+                response.body = renamed.into_bytes();
                 after = After::Changed;
             }
         }
@@ -218,6 +238,10 @@ impl Shared {
             Act::ClosedAfterwards => {
                 self.marker.act();
                 after = After::Last;
+            }
+            Act::ClosedAs(code) if response.status == 101 => {
+                self.marker.act();
+                after = After::ClosedAs(*code);
             }
             Act::Unverified => self.marker.act(),
             _ => {}

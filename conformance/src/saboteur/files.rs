@@ -6,10 +6,10 @@ use std::io::{self, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
-use super::client::value_of;
 use super::stand::Stand;
 use super::subject::FileDefect;
 use super::supervise::Ended;
+use super::words::value_of;
 
 fn place(args: &[OsString]) -> Option<PathBuf> {
     value_of(args, "--output-file").filter(|path| !path.is_empty()).map(PathBuf::from)

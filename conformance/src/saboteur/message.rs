@@ -1,5 +1,7 @@
 //! HTTP messages at the beginning of bytes that may hold less than one, or something else.
 
+use std::ops::Range;
+
 use crate::bench::{Headers, Request, Response};
 
 pub(super) enum Parsed {
@@ -14,8 +16,8 @@ pub(super) fn whole_request(bytes: &[u8]) -> Parsed {
     let mut parsed = httparse::Request::new(&mut fields);
     let head = match parsed.parse(bytes) {
         Ok(httparse::Status::Complete(length)) => length,
-        Ok(httparse::Status::Partial) => return Parsed::Nothing,
-        Err(_) => return Parsed::Noise,
+        Ok(httparse::Status::Partial) if begins_a_request(bytes) => return Parsed::Nothing,
+        Ok(httparse::Status::Partial) | Err(_) => return Parsed::Noise,
     };
     let headers = owned(parsed.headers);
     let mut request = Request {
@@ -36,6 +38,13 @@ pub(super) fn whole_request(bytes: &[u8]) -> Parsed {
         Body::UntilTheEnd => Parsed::Whole(request, head),
         Body::Noise => Parsed::Noise,
     }
+}
+
+/// Whether what is there may become a request: all methods of ours are capital letters. Whoever
+/// waited for the rest of anything else would keep what a plain pipe has to carry.
+fn begins_a_request(bytes: &[u8]) -> bool {
+    let method = bytes.split(|byte| *byte == b' ').next().unwrap_or_default();
+    method.iter().all(u8::is_ascii_uppercase)
 }
 
 pub(super) enum Body {
@@ -100,5 +109,43 @@ pub(super) fn head_of(bytes: &[u8]) -> Result<Option<(Response, usize)>, httpars
                 length,
             )))
         }
+    }
+}
+
+/// A request that says the version of HTTP that another one said.
+pub(super) fn in_the_version_of(said: &[u8], mut request: Vec<u8>) -> Vec<u8> {
+    if let (Some(theirs), Some(ours)) = (version(said), version(&request)) {
+        request.splice(ours, said[theirs].iter().copied());
+    }
+    request
+}
+
+/// Where the version stands in a request: behind the last blank of the first line.
+fn version(request: &[u8]) -> Option<Range<usize>> {
+    let line = request.iter().position(|byte| *byte == b'\r')?;
+    let blank = request[..line].iter().rposition(|byte| *byte == b' ')?;
+    Some(blank + 1..line)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_request_is_not_waited_for() {
+        assert!(matches!(whole_request(b"CONN"), Parsed::Nothing));
+        assert!(matches!(whole_request(b"GET / HTTP/1.1\r\nhost"), Parsed::Nothing));
+        assert!(matches!(whole_request(b"hello"), Parsed::Noise));
+    }
+
+    #[test]
+    fn a_changed_request_is_of_the_version_that_the_client_speaks() {
+        let changed = || b"GET /b HTTP/1.1\r\nhost: x\r\n\r\n".to_vec();
+        for (said, due) in [("HTTP/1.0", "HTTP/1.0"), ("HTTP/1.1", "HTTP/1.1")] {
+            let told = in_the_version_of(format!("GET /a {said}\r\n\r\n").as_bytes(), changed());
+            let due = format!("GET /b {due}\r\nhost: x\r\n\r\n");
+            assert_eq!(String::from_utf8(told).unwrap(), due);
+        }
+        assert_eq!(in_the_version_of(b"noise", changed()), changed());
     }
 }

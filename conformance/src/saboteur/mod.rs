@@ -4,22 +4,26 @@
 //! - `subject`: the data; `edit`: the small changes it is written in
 //! - `stand`: where a subject is found and started by its path, and where it notes that it acted
 //! - `client`, `files`, `ssh`: a plexctl with a defect; `server`: a control plane with one
+//! - `words`: what either is started with; `between`: a relay between the client and its server
 //! - `relay`, `exchange`, `traffic`, `token`: what passes between the two, changed on the way;
-//!   `wire`, `message`, `alone`: the bytes of it
+//!   `wire`, `message`, `odd`, `alone`, `socket`: the bytes of it
 //! - `door`: the same in front of the listeners that sessions lead to
 //! - `supervise`: the honest program inside the broken one
 //! - `selfcheck`: each subject against the rules it names, and against all the others
 
 mod alone;
+mod between;
 mod client;
 mod door;
 mod edit;
 mod exchange;
 mod files;
 mod message;
+mod odd;
 mod relay;
 pub mod selfcheck;
 mod server;
+mod socket;
 mod ssh;
 mod stand;
 pub mod subject;
@@ -27,6 +31,7 @@ mod supervise;
 mod token;
 mod traffic;
 mod wire;
+mod words;
 
 use std::process::ExitCode;
 

@@ -14,6 +14,8 @@ use socket2::SockRef;
 use super::alone;
 use super::door::{Door, Doors};
 use super::exchange::Before;
+use super::message::in_the_version_of;
+use super::odd::is_odd;
 use super::stand::Marker;
 use super::subject::{Act, Places, Traffic};
 use super::wire::{self, Inbound};
@@ -50,6 +52,9 @@ pub(super) struct Shared {
     pub(super) counted: AtomicUsize,
     open: AtomicUsize,
 }
+
+/// How long a connection that is over may take to be gone.
+const LEAVING: Duration = Duration::from_millis(300);
 
 /// Texts of the honest server and what stands in their place in front of it.
 pub(super) type Renaming = Vec<(String, String)>;
@@ -121,8 +126,7 @@ impl Shared {
             if self.door.as_ref().is_some_and(Door::is_closed) {
                 return;
             }
-            let open = self.open.load(Ordering::SeqCst);
-            if places.at_once.is_some_and(|most| open >= most) {
+            if places.at_once.is_some_and(|most| !self.has_room(most)) {
                 self.marker.act();
                 continue;
             }
@@ -146,6 +150,18 @@ impl Shared {
         }
     }
 
+    /// Whether fewer than so many are connected. One that has hung up may still be leaving.
+    fn has_room(&self, most: usize) -> bool {
+        let deadline = Instant::now() + LEAVING;
+        while self.open.load(Ordering::SeqCst) >= most {
+            if Instant::now() > deadline {
+                return false;
+            }
+            thread::sleep(Duration::from_millis(1));
+        }
+        true
+    }
+
     pub(super) fn acts(&self, wanted: impl Fn(&Act) -> bool) -> bool {
         self.traffic.as_ref().is_some_and(|traffic| wanted(&traffic.act))
     }
@@ -155,9 +171,11 @@ impl Shared {
         if let Some(door) = &self.door {
             return door.pass(self, client);
         }
-        if self.acts(|act| matches!(act, Act::Anything)) && wire::is_odd(&client) {
+        if let Some(Act::OddAnswered(edit)) = self.traffic.as_ref().map(|traffic| &traffic.act)
+            && is_odd(&client)
+        {
             self.marker.act();
-            let _ = (&client).write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
+            let _ = edit.alone().write_to(&mut &client);
             return;
         }
         if self.upstream.tls {
@@ -245,7 +263,9 @@ impl Shared {
             }
             Before::Changed => {
                 locked(asked).push_back(request.clone());
-                request.write_to(&mut &*upstream)
+                let mut changed = Vec::new();
+                request.write_to(&mut changed)?;
+                (&*upstream).write_all(&in_the_version_of(bytes, changed))
             }
             Before::Answered(response) => {
                 response.write_to(&mut &*client)?;

@@ -3,9 +3,9 @@
 
 use std::env;
 use std::ffi::OsString;
-use std::fs;
+use std::fs::{self, OpenOptions};
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::sync::Arc;
@@ -13,15 +13,14 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::alone;
-use super::client::{change_environment, value_of};
 use super::door::Doors;
-use super::edit::{Edit, apply};
+use super::edit::apply;
 use super::relay::{Relay, Shared, Upstream};
 use super::stand::Stand;
 use super::subject::{Act, Defect, End, ReadyFile, Stream, Which};
 use super::supervise::{self, Signals};
-use crate::bench::{Headers, Request, tls};
+use super::words::{change_environment, value_of};
+use crate::bench::tls;
 
 /// How long exchanges under way may take once the honest server has ended.
 const DRAIN: Duration = Duration::from_secs(2);
@@ -61,10 +60,7 @@ pub(super) fn play(stand: &Stand) -> ExitCode {
     }
     let asks = ["env", "help", "--help", "-h", "--version", "-V"];
     let serves = !args.iter().any(|arg| asks.iter().any(|word| arg == word));
-    let faced = matches!(
-        stand.subject.defect,
-        Defect::Traffic(_) | Defect::Ready { .. } | Defect::World { .. }
-    );
+    let faced = matches!(stand.subject.defect, Defect::Traffic(_) | Defect::Ready { .. });
     let done = if serves && faced {
         in_front(stand, command, &args)
     } else {
@@ -193,10 +189,7 @@ fn in_front(stand: &Stand, mut command: Command, args: &[OsString]) -> io::Resul
         authority: format!("127.0.0.1:{theirs}"),
         tls: false,
     };
-    let (tls, ca_file) = own_tls(stand, &said)?;
-    if let Defect::World { edit } = &stand.subject.defect {
-        another_world(stand, &upstream, edit)?;
-    }
+    let tls = own_tls(stand, args, &said)?;
     let mut shared = Shared::to(upstream, None, stand.marker());
     shared.own = Some(renaming.clone());
     match &stand.subject.defect {
@@ -204,22 +197,15 @@ fn in_front(stand: &Stand, mut command: Command, args: &[OsString]) -> io::Resul
             shared.traffic = Some((**traffic).clone());
             shared.tls = tls;
         }
-        Defect::Traffic(traffic) => {
+        // Where nobody listens nobody is kept out, nor let in.
+        Defect::Traffic(traffic) if !args.iter().any(|arg| arg == "--no-node") => {
             shared.doors = Some(Doors::new(traffic, stand.marker(), tls));
         }
         _ => {}
     }
     let relay = Relay::serve(listener, shared)?;
     let renamed = |text: &str| {
-        let mut text =
-            renaming.iter().fold(text.to_owned(), |text, (from, to)| text.replace(from, to));
-        if let Some(path) = &ca_file
-            && let Ok(mut ready) = serde_json::from_str::<Value>(&text)
-        {
-            ready["ca_file"] = path.to_string_lossy().into_owned().into();
-            text = format!("{ready}\n");
-        }
-        text
+        renaming.iter().fold(text.to_owned(), |text, (from, to)| text.replace(from, to))
     };
     if let Some(path) = &ready_file {
         let ready = fs::read_to_string(&behind_it)?;
@@ -239,9 +225,6 @@ fn in_front(stand: &Stand, mut command: Command, args: &[OsString]) -> io::Resul
     if let Some(path) = ready_file
         && !matches!(stand.subject.defect, Defect::Ready { file: Some(ReadyFile::Stays), .. })
     {
-        let _ = fs::remove_file(path);
-    }
-    if let Some(path) = ca_file {
         let _ = fs::remove_file(path);
     }
     Ok(supervise::end_like(status))
@@ -273,17 +256,22 @@ fn port_of(text: &str) -> Option<u16> {
 }
 
 /// A certificate of our own, where exchanges over TLS are to be changed or the certificate is
-/// the defect.
+/// the defect. Its CA is added to the file that the honest server tells, so that every word about
+/// that file stays true; a file that outlives the server is not ours to write to.
 fn own_tls(
     stand: &Stand,
+    args: &[OsString],
     said: &str,
-) -> io::Result<(Option<Arc<rustls::ServerConfig>>, Option<PathBuf>)> {
-    let Defect::Traffic(traffic) = &stand.subject.defect else { return Ok((None, None)) };
+) -> io::Result<Option<Arc<rustls::ServerConfig>>> {
+    let Defect::Traffic(traffic) = &stand.subject.defect else { return Ok(None) };
     let kind = match &traffic.act {
         Act::Certificate(kind) => kind.as_str(),
         _ if traffic.https || traffic.listener.iter().any(|kind| kind == "k8s") => "trusted",
-        _ => return Ok((None, None)),
+        _ => return Ok(None),
     };
+    let told = serde_json::from_str::<Value>(said).ok();
+    let told = told.as_ref().and_then(|ready| ready["ca_file"].as_str());
+    let (Some(ca_file), None) = (told, value_of(args, "--state-dir")) else { return Ok(None) };
     let kind = match kind {
         "unknown_ca" => tls::Certificate::UnknownCa,
         "self_signed" => tls::Certificate::SelfSigned,
@@ -295,35 +283,8 @@ fn own_tls(
     if matches!(traffic.act, Act::Certificate(_)) {
         stand.act();
     }
-    let path = env::temp_dir().join(format!("ca-{}.pem", std::process::id()));
-    let mut known = identity.ca_pem;
-    if !traffic.listener.is_empty()
-        && let Ok(ready) = serde_json::from_str::<Value>(said)
-        && let Some(theirs) = ready["ca_file"].as_str()
-    {
-        // What is not ours to change still shows a certificate of the honest server.
-        known.push_str(&fs::read_to_string(theirs)?);
-    }
-    fs::write(&path, known)?;
-    Ok((Some(identity.config), Some(path)))
-}
-
-/// Puts the edited world in the place of the one that the server started with.
-fn another_world(stand: &Stand, upstream: &Upstream, edit: &[Edit]) -> io::Result<()> {
-    let ask = |method: &str, body: Vec<u8>| {
-        let mut headers = Headers::default();
-        headers.push("content-type", "application/json");
-        headers.push("connection", "close");
-        let path = "/__mock/world".to_owned();
-        let request = Request { method: method.to_owned(), path, headers, body };
-        let socket = TcpStream::connect((&*upstream.host, upstream.port))?;
-        alone::exchange(socket, upstream, &request)
-    };
-    let mut world = ask("GET", Vec::new())?.json();
-    if apply(edit, &mut world) && ask("PUT", world.to_string().into_bytes())?.status < 300 {
-        stand.act();
-    }
-    Ok(())
+    OpenOptions::new().append(true).open(ca_file)?.write_all(identity.ca_pem.as_bytes())?;
+    Ok(Some(identity.config))
 }
 
 /// The ready document as it is told.

@@ -7,10 +7,10 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::{Command, ExitCode, Stdio};
 
-use super::client::change_environment;
 use super::stand::Stand;
 use super::subject::Defect;
 use super::supervise;
+use super::words::change_environment;
 
 const TOKEN: &str = "PLEXCTL_SESSION_TOKEN";
 

@@ -1,6 +1,8 @@
 //! Deliberately broken subjects, as data: whom they stand for, their one defect, and the rules
 //! that must notice it.
 
+mod traffic;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
@@ -8,6 +10,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+pub use self::traffic::{Act, AnswerEdit, Exchange, Places, RequestEdit, TokenEdit, Traffic};
 use super::edit::Edit;
 use crate::fixture;
 use crate::verdict::{Outcome, broken};
@@ -66,6 +69,8 @@ pub enum Defect {
     Exit { to: i32 },
     /// It is given other arguments.
     Args(Words),
+    /// Once it has ended, it is run again with other arguments, and only that counts.
+    Again(Words),
     /// It is given another environment.
     Env(Environment),
     /// One of its streams reads otherwise.
@@ -78,8 +83,6 @@ pub enum Defect {
     Ssh(Box<Ssh>),
     /// What passes between client and server is changed.
     Traffic(Box<Traffic>),
-    /// The world is another one from the beginning.
-    World { edit: Vec<Edit> },
     /// A request is sent before the arguments have been looked at.
     Ask { method: String, path: String },
     /// It does not end when it should, or ends as no program should.
@@ -232,137 +235,6 @@ pub enum ReadyFile {
     Stays,
     /// Is never written.
     Missing,
-}
-
-/// A change to exchanges between client and server.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Traffic {
-    #[serde(default)]
-    pub when: Exchange,
-    /// Exchanges over TLS are changed as well; without this they pass unread.
-    #[serde(default)]
-    pub https: bool,
-    /// Not the control plane is meant but the listeners of the sessions of these kinds.
-    #[serde(default)]
-    pub listener: Vec<String>,
-    pub act: Act,
-}
-
-/// Conditions on an exchange; all that are given must hold.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Exchange {
-    /// One of these operations, by its operationId; `control` is the mock's own routes.
-    pub operation: Vec<String>,
-    pub method: Vec<String>,
-    pub path_has: Vec<String>,
-    pub path_lacks: Vec<String>,
-    /// Whether the request names a scenario; it must not, unless told.
-    pub scenario: bool,
-    pub request_has: Vec<String>,
-    pub request_lacks: Vec<String>,
-    /// Header fields of the request, as `name: value`, in small letters.
-    pub header_has: Vec<String>,
-    pub header_lacks: Vec<String>,
-    pub status: Vec<u16>,
-    pub code: Vec<String>,
-    pub answer_has: Vec<String>,
-    pub answer_lacks: Vec<String>,
-    pub answer_header_has: Vec<String>,
-    /// Only from the so many-th exchange of its kind on.
-    pub after: usize,
-}
-
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub enum Act {
-    /// The request arrives otherwise.
-    Request(RequestEdit),
-    /// The answer arrives otherwise.
-    Answer(AnswerEdit),
-    /// The server is asked again in another way, and that answer is handed over.
-    AskedAgain(RequestEdit),
-    /// The request is sent once more, and nobody hears the answer.
-    Twice,
-    /// The request never arrives; this is the answer.
-    Swallowed(AnswerEdit),
-    /// An answer is remembered and handed over again to the same request.
-    Remembered,
-    /// Another request goes first.
-    Before(RequestEdit),
-    /// A redirect is followed, credential and all.
-    Followed,
-    /// The connection ends instead of an answer.
-    Closed,
-    /// There is never an answer.
-    Silent,
-    /// The certificate of the server is not looked at.
-    Unverified,
-    /// The server shows another certificate.
-    Certificate(String),
-    /// The answer waits so many milliseconds.
-    Late(u64),
-    /// Whatever a connection says, HTTP or not, it is answered with 200.
-    Anything,
-    /// The connection ends after its first answer.
-    ClosedAfterwards,
-    /// One connection is served at a time.
-    OneAtATime,
-    /// A listener's connections, and its port, stay when the session ends.
-    Outlives,
-    /// Every listener of the kind leads to the newest session.
-    Newest,
-    /// A connection to a listener ends after so many bytes for the client.
-    Cut(u64),
-    /// A listener has this many places.
-    Places(Places),
-}
-
-#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Places {
-    /// Whoever comes beside so many is hung up on.
-    pub at_once: Option<usize>,
-    /// The port closes when so many have come.
-    pub in_all: Option<usize>,
-}
-
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct RequestEdit {
-    pub method: Option<String>,
-    /// A text in the path and what stands in its place.
-    pub path: Vec<(String, String)>,
-    /// The whole path, where that is simpler.
-    pub whole_path: Option<String>,
-    pub headers: BTreeMap<String, Option<String>>,
-    pub body: Vec<Edit>,
-    /// The body as a text of its own.
-    pub text: Option<String>,
-}
-
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct AnswerEdit {
-    pub status: Option<u16>,
-    /// null takes a header away.
-    pub headers: BTreeMap<String, Option<String>>,
-    pub body: Vec<Edit>,
-    /// Texts in the body and what stands in their place.
-    pub replace: Vec<(String, String)>,
-    pub text: Option<String>,
-    /// The session token of the answer is signed anew, with these claims and this header.
-    pub token: Option<TokenEdit>,
-}
-
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct TokenEdit {
-    pub claims: Vec<Edit>,
-    pub header: Vec<Edit>,
-    /// The signature is spoiled.
-    pub spoiled: bool,
 }
 
 impl Subject {

@@ -5,11 +5,12 @@ use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::exchange::After;
 use super::message::{Body, Parsed, body, head_of, whole_request};
 use super::relay::some;
+use super::socket;
 use crate::bench::{Request, Response};
 
 /// A request of which the head is there, and perhaps not the whole body.
@@ -26,7 +27,7 @@ impl Inbound {
 }
 
 /// More than this is not held for anybody.
-const HELD_LIMIT: usize = 1024 * 1024;
+pub(super) const HELD_LIMIT: usize = 1024 * 1024;
 
 /// How long the rest of a head may take.
 const PAUSE: Duration = Duration::from_millis(30);
@@ -203,6 +204,10 @@ pub(super) fn answers(
             After::Changed => response.write_to(&mut &*client)?,
             After::Over => return Ok(()),
             After::Last => return response.write_to(&mut &*client),
+            After::ClosedAs(code) => {
+                (&*client).write_all(&pending[..head])?;
+                return socket::closed_as(code, &pending[head..], upstream, client);
+            }
         }
         if opens {
             return rest(upstream, client, pending.get(head..).unwrap_or_default());
@@ -247,38 +252,6 @@ fn untouched(
         }
         if some(upstream, pending)? == 0 {
             return Ok(false);
-        }
-    }
-}
-
-/// Whether a connection says something that is no honest request. Looks without taking, so that
-/// whoever comes next still finds everything.
-pub(super) fn is_odd(client: &TcpStream) -> bool {
-    let mut bytes = vec![0_u8; HELD_LIMIT];
-    let deadline = Instant::now() + Duration::from_secs(2);
-    let mut before = 0;
-    loop {
-        let Ok(seen) = client.peek(&mut bytes) else { return true };
-        // A peek tells nothing of the end of a stream that has bytes left; a pause does.
-        let paused = seen == before;
-        match whole_request(&bytes[..seen]) {
-            Parsed::Whole(request, _) => {
-                let lengths = request.headers.all("content-length").count();
-                let header = request.headers.0.iter().any(|(_, value)| value.len() > 16 * 1024);
-                return lengths > 1
-                    || header
-                    || request.path.len() > 8192
-                    || request.method.len() > 16;
-            }
-            Parsed::Noise => return true,
-            Parsed::Begun(_) | Parsed::Nothing if seen == 0 || Instant::now() > deadline => {
-                return true;
-            }
-            Parsed::Begun(_) | Parsed::Nothing => {}
-        }
-        before = seen;
-        if paused {
-            std::thread::sleep(Duration::from_millis(1));
         }
     }
 }

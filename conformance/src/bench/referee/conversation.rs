@@ -12,6 +12,7 @@ use socket2::{Domain, SockAddr, Socket, Type};
 
 use super::Seen;
 use super::answer::Answer;
+use super::outdated::{self, Outdated};
 use super::play::After;
 use super::prepare::prepare;
 use super::stream::Stream;
@@ -22,12 +23,19 @@ use crate::bench::issued::Issued;
 use crate::bench::workers;
 use crate::verdict::{Outcome, Reason, broken};
 
+/// What is spoken on a connection.
+pub(super) enum Speech {
+    Plain,
+    Tls(Arc<ServerConfig>),
+    Outdated(Outdated),
+}
+
 /// The state that the accept loop, the connections and the rule share.
 pub(super) struct Court {
     answers: Vec<Arc<Answer>>,
     revoke: Arc<Answer>,
     scenario: Option<String>,
-    tls: Option<Arc<ServerConfig>>,
+    speech: Speech,
     evidence: Evidence,
     ledger: Mutex<Ledger>,
     changed: Condvar,
@@ -56,14 +64,14 @@ impl Court {
         answers: Vec<Arc<Answer>>,
         revoke: Arc<Answer>,
         scenario: Option<String>,
-        tls: Option<Arc<ServerConfig>>,
+        speech: Speech,
         evidence: Evidence,
     ) -> Self {
         Self {
             answers,
             revoke,
             scenario,
-            tls,
+            speech,
             evidence,
             ledger: Mutex::default(),
             changed: Condvar::new(),
@@ -199,9 +207,14 @@ pub(super) fn accept(listener: &TcpListener, court: &Arc<Court>) {
 /// noted; only a fault of our own is an error.
 fn converse(socket: TcpStream, court: &Court) -> Outcome {
     socket.set_nodelay(true)?;
-    let stream = match &court.tls {
-        None => Stream::Plain(socket),
-        Some(config) => {
+    let stream = match &court.speech {
+        Speech::Plain => Stream::Plain(socket),
+        Speech::Outdated(how) if outdated::is_tls(&socket) => {
+            let _ = how.greet(socket);
+            return Ok(());
+        }
+        Speech::Outdated(_) => Stream::Plain(socket),
+        Speech::Tls(config) => {
             let session = ServerConnection::new(Arc::clone(config))
                 .map_err(|error| Reason::Broken(format!("TLS set-up: {error}")))?;
             Stream::Tls(Box::new(StreamOwned::new(session, socket)))

@@ -3,6 +3,7 @@
 
 mod answer;
 mod conversation;
+mod outdated;
 mod play;
 mod prepare;
 mod stream;
@@ -18,7 +19,8 @@ pub use self::answer::{
     Again, Answer, Body, Conclusion, ContentLength, Created, Decided, Drip, Expectation, Kubectl,
     OneOrMany, Part, Phase, Scenario, Stdout, WireScript,
 };
-use self::conversation::{Court, accept};
+use self::conversation::{Court, Speech, accept};
+pub use self::outdated::Outdated;
 pub(crate) use self::prepare::prepare;
 use super::canary::Canary;
 use super::evidence::Evidence;
@@ -45,6 +47,7 @@ pub struct RefereeScript<'b> {
     revoke: Arc<Answer>,
     scenario: Option<String>,
     certificate: Option<Certificate>,
+    outdated: Option<Outdated>,
 }
 
 impl<'b> RefereeScript<'b> {
@@ -56,6 +59,7 @@ impl<'b> RefereeScript<'b> {
             revoke: Arc::new(Answer::empty(204)),
             scenario: None,
             certificate: None,
+            outdated: None,
         }
     }
 
@@ -88,12 +92,20 @@ impl<'b> RefereeScript<'b> {
         self
     }
 
+    /// Speaks https of a version that nobody should speak any more. What comes in the clear is
+    /// heard and answered: a client must not fall back to that.
+    #[must_use]
+    pub fn outdated(mut self, how: Outdated) -> Self {
+        self.outdated = Some(how);
+        self
+    }
+
     pub fn start(mut self) -> Outcome<Referee> {
         let mut ca_file = None;
-        let mut config = None;
+        let mut speech = self.outdated.map_or(Speech::Plain, Speech::Outdated);
         if let Some(certificate) = self.certificate {
             let identity = tls::identity(certificate)?;
-            config = Some(identity.config);
+            speech = Speech::Tls(identity.config);
             if let Some(sandbox) = self.sandbox {
                 ca_file = Some(sandbox.write("home/ca.pem", identity.ca_pem, 0o644)?);
             }
@@ -103,11 +115,13 @@ impl<'b> RefereeScript<'b> {
         }
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let address = listener.local_addr()?;
-        let scheme = if config.is_some() { "https" } else { "http" };
-        let host = if config.is_some() { "localhost" } else { "127.0.0.1" };
-        let url = format!("{scheme}://{host}:{}", address.port());
+        let origin = match speech {
+            Speech::Plain => "http://127.0.0.1",
+            Speech::Tls(_) | Speech::Outdated(_) => "https://localhost",
+        };
+        let url = format!("{origin}:{}", address.port());
         let court =
-            Arc::new(Court::new(self.answers, self.revoke, self.scenario, config, self.evidence));
+            Arc::new(Court::new(self.answers, self.revoke, self.scenario, speech, self.evidence));
         let held = Arc::clone(&court);
         let over = workers::spawn(move || accept(&listener, &held));
         let hall = Hall { address, court: Arc::clone(&court), over };

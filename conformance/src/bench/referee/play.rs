@@ -10,7 +10,7 @@ use super::prepare::{Prepared, in_one_chunk};
 use super::stream::Stream;
 
 /// A silent or endless answer ends here at the latest.
-const LIFETIME: Duration = Duration::from_secs(60);
+pub(super) const LIFETIME: Duration = Duration::from_secs(60);
 
 /// Whether the connection lives on after an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -118,7 +118,7 @@ fn wait_for_the_client_to_leave(stream: &mut Stream) {
 
 /// Reads until the peer has gone. A read with a time limit is also interrupted by what happens to
 /// other threads and children, and then nobody has gone.
-fn until_left(peer: &mut impl Read, longest: Duration) {
+pub(super) fn until_left(peer: &mut impl Read, longest: Duration) {
     let deadline = Instant::now() + longest;
     let mut sink = [0_u8; 4096];
     loop {

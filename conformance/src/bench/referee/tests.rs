@@ -51,6 +51,27 @@ fn answers_in_the_order_of_the_script_and_keeps_the_last() {
 }
 
 #[test]
+fn outdated_tls_is_answered_or_refused_and_what_comes_in_the_clear_is_heard() {
+    let hello = [22, 3, 1, 0, 2, 1, 0];
+    for (how, begins) in [
+        (Outdated::Answers, &[22, 3, 2, 0, 42, 2, 0, 0, 38, 3, 2][..]),
+        (Outdated::Refuses, &[21, 3, 2, 0, 2, 2, 70][..]),
+    ] {
+        let referee = referee().outdated(how).start().unwrap();
+        assert!(referee.url().starts_with("https://localhost:"));
+        let mut socket = TcpStream::connect(("127.0.0.1", referee.port())).unwrap();
+        socket.write_all(&hello).unwrap();
+        let mut said = vec![0; begins.len()];
+        socket.read_exact(&mut said).unwrap();
+        assert_eq!(said, begins);
+        drop(socket);
+        referee.expect_requests("IssueSession", 0).unwrap();
+        assert_eq!(Wire::new(ask(&referee)).read_response("POST").unwrap().status, 201);
+        referee.expect_requests("IssueSession", 1).unwrap();
+    }
+}
+
+#[test]
 fn one_connection_carries_many_requests() {
     let referee = referee().start().unwrap();
     let mut wire = Wire::new(ask(&referee));

@@ -3,6 +3,7 @@
 mod bodies;
 mod callers;
 mod examples;
+mod file;
 mod issue;
 mod journal;
 mod list;
@@ -29,6 +30,7 @@ pub(crate) fn all() -> Outcome<Vec<Rule>> {
     rules.extend(bodies::all());
     rules.extend(callers::all());
     rules.extend(examples::all()?);
+    rules.extend(file::all());
     rules.extend(issue::all());
     rules.extend(journal::all());
     rules.extend(list::all());

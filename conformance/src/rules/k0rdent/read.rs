@@ -178,7 +178,7 @@ fn no_secret() -> Rule {
         .check(|bench| {
             let server = bench.server()?;
             let call = issue(&server, &json!({"user": "kim"})).header("accept", "application/yaml");
-            let file = super::works::File::read(bench, &server, &call.send()?)?;
+            let file = super::file::File::read(bench, &server, &call.send()?)?;
             for path in [file.link.as_str(), COLLECTION] {
                 let exchange = get(&server, path).header("accept", "application/yaml").send()?;
                 exchange.expect(200)?;

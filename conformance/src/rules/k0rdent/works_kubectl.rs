@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
+use super::file::File;
 use super::site::delete;
-use super::works::File;
 use super::{PAGE, should};
 use crate::bench::{Bench, Identity, Ran, Server};
 use crate::rule::{Claim, Need, Rule};

@@ -7,14 +7,15 @@ use std::net::{Ipv4Addr, Shutdown, TcpListener};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use super::tcp::leading;
+use super::tcp::{leading, met};
 use super::tcp_client::{both_ways, echoed, expect_end, heard};
+use super::told::expect_event;
 use super::tunnel::{Tunnel, command};
-use super::{draft, postgres, reread, revoke};
-use crate::bench::{Bench, Exit, Run, SOON, Second, Server};
+use super::{draft, postgres, reread, revoke, text_of, world};
+use crate::bench::{Bench, Canary, Exit, Run, SOON, Second, Server};
 use crate::rule::{Need, Rule, RuleDraft, Side};
 use crate::runner::find_program;
-use crate::verdict::{Outcome, expect, expect_eq, skip};
+use crate::verdict::{Outcome, expect, expect_eq, fail, skip};
 
 const TUNNEL: &str = "docs/decisions/0049-listening.md";
 const HELP: &str = "docs/commands/tcp-forward.md";
@@ -48,6 +49,16 @@ pub(super) fn all() -> Vec<Rule> {
                 let tunnel = Tunnel::open(bench, &server)?;
                 both_ways(tunnel.connect()?, 8)
             }),
+        listens("forward.plain_pipe", "With --plain-pipe a client's bytes reach the target, and none of plexctl's own")
+            .source(HELP, "--plain-pipe")
+            .needs([Need::Offers("--plain-pipe")])
+            .fix("Carry from the first byte, one client after the other, and ask nothing.")
+            .check(plain_pipe),
+        listens("forward.plain_pipe_untold", "A plain pipe that nobody told plexctl of is sent no token, and stderr names --plain-pipe")
+            .source("docs/decisions/0050-how-a-listener-is-asked.md", "The token is shown when the listener has asked for it")
+            .needs([Need::Offers("--plain-pipe")])
+            .fix("Ask by CONNECT without the token first, and refuse a listener that answers anything but HTTP.")
+            .check(plain_pipe_untold),
         listens("forward.port_in_use", "A local port that is in use is 1, names the address, and costs no session")
             .source(HELP, "Exit codes, 1")
             .fix("Bind before the request is sent.")
@@ -150,7 +161,8 @@ fn many(bench: &Bench) -> Outcome {
     }
     for (number, client) in clients.iter_mut().enumerate() {
         let mut said = String::new();
-        std::io::Read::read_to_string(client, &mut said)?;
+        std::io::Read::read_to_string(client, &mut said)
+            .or_else(|error| fail("the client's way through the tunnel", "carried", error))?;
         expect_eq("what the echo says", &format!("client {number}"), &said)?;
     }
     let journal = server.journal()?.to_string();
@@ -173,6 +185,45 @@ fn hang_up(bench: &Bench) -> Outcome {
     tunnel.signal(Signal::INT)?;
     tunnel.expect_end(&["interrupted"])?;
     server.expect_count("IssueSession", 1)
+}
+
+fn plain_pipe(bench: &Bench) -> Outcome {
+    let server = world(bench, |world| world["listeners"]["tcp_auth"] = json!("none"))?;
+    let run = command(bench, &server, "5432")?.arg("--plain-pipe");
+    let tunnel = Tunnel::start(bench, run)?;
+    tunnel.says_back(b"first")?;
+    expect_event(&server, "connection_closed", "bytes_in=5&bytes_out=5")?;
+    tunnel.says_back(b"the second")?;
+    expect_event(&server, "connection_closed", "bytes_in=10&bytes_out=10")?;
+    tunnel.signal(Signal::INT)?;
+    tunnel.expect_end(&["interrupted"]).map(drop)
+}
+
+fn plain_pipe_untold(bench: &Bench) -> Outcome {
+    let there = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    let to = there.local_addr()?.to_string();
+    let server = world(bench, |world| {
+        world["listeners"]["tcp_auth"] = json!("none");
+        world["tcp_targets"] = json!([{"host": "10.0.0.5", "port": 5432, "leads_to": to}]);
+    })?;
+    let tap = bench.tap(&server)?;
+    let tunnel = Tunnel::open(bench, &tap)?;
+    let mut client = tunnel.connect()?;
+    client.write_all(b"hello")?;
+    let mut far = met(&there)?;
+    let mut asked = [0; 5];
+    heard(&mut far, "what reaches the target", &mut asked)?;
+    expect_eq("what reaches the target, a CONNECT", &b"CONNE", &&asked)?;
+    far.write_all(b"SSH-2.0-OpenSSH_9.2\r\n")?;
+    expect_end(&mut client, SOON)?;
+    let mut rest = Vec::new();
+    // It hangs up, perhaps on words that it has not read.
+    let _ = std::io::Read::read_to_end(&mut far, &mut rest);
+    let issued = tap.exchanges()?[0].json();
+    let token = Canary::new("the session token", text_of(&issued, "token"));
+    token.absent_from("what reached the target", &rest)?;
+    tunnel.signal(Signal::INT)?;
+    tunnel.expect_end(&["interrupted"])?.expect_stderr_has("--plain-pipe")
 }
 
 fn port_in_use(bench: &Bench) -> Outcome {

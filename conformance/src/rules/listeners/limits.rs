@@ -6,15 +6,18 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::ssh::expect_end;
-use super::tcp_client::{Shown, TARGET, connect, reach};
+use super::tcp_client::{
+    Shown, TARGET, connect, dial, echoed, expect_end as expect_hung_up, reach,
+};
 use super::told::refusals;
-use super::{GUIDE, ONE_TIME, draft, open, text_of, world};
-use crate::bench::{Bench, Exit, Family, Login, Server, ServerOptions, until};
+use super::{GUIDE, ONE_TIME, draft, open, rule, text_of, world};
+use crate::bench::{Bench, Exit, Family, Login, SOON, Server, ServerOptions, until};
 use crate::rule::{Need, Rule, Side};
 use crate::verdict::{Outcome, Reason, expect, expect_eq};
 
 pub(super) fn all() -> Vec<Rule> {
     let mut rules: Vec<Rule> = Family::ALL.into_iter().map(single_use).collect();
+    rules.push(single_use_plain());
     rules.extend(Family::ALL.map(garbage));
     rules.extend(Family::ALL.map(not_served));
     rules
@@ -83,6 +86,33 @@ fn single_use(family: Family) -> Rule {
                 after,
             )
         })
+}
+
+fn single_use_plain() -> Rule {
+    rule(
+        "limits.single_use.plain_pipe",
+        "With listeners.single_use a plain pipe carries one connection, and no second",
+    )
+    .source(ONE_TIME, "listeners.single_use: true makes a second connection a refusal")
+    .fix("Use the session up at the first connection where no token is asked for.")
+    .check(|bench| {
+        let server = world(bench, |world| {
+            world["listeners"]["single_use"] = json!(true);
+            world["listeners"]["tcp_auth"] = json!("none");
+        })?;
+        let issued = open(&server, Family::TcpForward)?;
+        let mut first = dial(&issued)?;
+        echoed(&mut first, b"first")?;
+        expect_hung_up(&mut dial(&issued)?, SOON)?;
+        echoed(&mut first, b"still first")?;
+        drop(first);
+        // The first may still be leaving, and then the place is what is missing.
+        until("the refusal of the second connection", SOON, || {
+            expect_hung_up(&mut dial(&issued)?, SOON)?;
+            let refused = refusals(&server)?;
+            Ok(if refused == ["already_used"] { Ok(()) } else { Err(format!("{refused:?}")) })
+        })
+    })
 }
 
 /// The second use; the tcp listener has one place, which the first may still be leaving.

@@ -3,6 +3,7 @@
 
 mod endings;
 mod forward;
+mod host_shell;
 mod k8s_reads;
 mod k8s_writes;
 mod lands;
@@ -36,6 +37,7 @@ const SSH_LOGIN: &str = "RFC 4252";
 pub(crate) fn all() -> Outcome<Vec<Rule>> {
     let mut rules = endings::all();
     rules.extend(forward::all());
+    rules.extend(host_shell::all());
     rules.extend(k8s_reads::all());
     rules.extend(k8s_writes::all());
     rules.extend(lands::all());

@@ -12,7 +12,7 @@ use super::tcp_client::{
 };
 use super::told::{expect_event, refusals};
 use super::{GUIDE, ONE_TIME, open, open_for, rule, text_of, world};
-use crate::bench::{Bench, Canary, Exit, Family, Run, Server, ServerOptions, until};
+use crate::bench::{Bench, Canary, DeafPort, Exit, Family, Run, Server, ServerOptions, until};
 use crate::rule::{Need, Rule, RuleDraft};
 use crate::runner::find_program;
 use crate::verdict::{Outcome, expect, expect_eq, fail, skip};
@@ -220,8 +220,8 @@ fn address(bench: &Bench) -> Outcome {
 }
 
 fn unreachable(bench: &Bench) -> Outcome {
-    let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.to_string();
-    let server = leading(bench, &free)?;
+    let deaf = DeafPort::new()?;
+    let server = leading(bench, &deaf.address().to_string())?;
     let issued = open(&server, Family::TcpForward)?;
     connect(&issued, TARGET, Shown::Bearer(text_of(&issued, "token")))?.expect(502)
 }

@@ -12,7 +12,7 @@ use crate::verdict::{Outcome, expect_eq};
 
 const ID: &str = "AttachSession";
 /// The example of RFC 6455, and what must be said to it.
-const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
+pub(super) const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
 const ACCEPT: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
 
 pub(super) fn all() -> Vec<Rule> {

@@ -7,36 +7,43 @@ use super::installation::{
 };
 use super::{DOCUMENT, must};
 use crate::bench::{Bench, Canary, Family, Identity, PROJECT_ID, Server};
-use crate::rule::{Claim, Rule, RuleDraft};
+use crate::rule::{Claim, Need, Rule, RuleDraft};
 use crate::verdict::{Outcome, expect, expect_eq, fail};
 
 pub(super) fn all() -> Vec<Rule> {
     vec![
         rule("order", "Sessions are listed in the order of their issue")
+            .needs([Need::OwnWorld])
             .fix("List by the order of issue, oldest first.")
             .check(order),
         rule("default_limit", "A page holds 50 sessions when no limit is named")
+            .needs([Need::OwnWorld])
             .fix("Page by 50 when `limit` is absent, and send next_cursor only where more follows.")
             .check(default_limit),
         rule("limit", "A page holds as many sessions as the limit says, from 1 to 200")
+            .needs([Need::OwnWorld])
             .fix("Honour `limit` from 1 to 200.")
             .check(limit),
         rule("walk", "Following next_cursor shows every session once, at every page size")
+            .needs([Need::OwnWorld])
             .fix("Let the cursor name the last session seen, and leave it out on the last page.")
             .check(walk),
         rule("walk_while_issuing", "A session issued during a walk appears once, at the end")
+            .needs([Need::OwnWorld])
             .fix("Let a cursor stand for a place in the order of issue, not for a number of items.")
             .check(walk_while_issuing),
         rule("filters", "status, kind and identity_id filter, alone and together")
             .fix("Apply every filter given, and all of them together.")
             .check(filters),
         rule("filtered_walk", "Pages of a filtered list are full and complete")
+            .needs([Need::OwnWorld])
             .fix("Filter before paging.")
             .check(filtered_walk),
         rule("unknown_identity", "A filter by an identity that is not there is an empty list")
             .fix("Answer 200 without items when no session matches.")
             .check(unknown_identity),
         rule("own_project", "A list holds the sessions of its own project only")
+            .needs([Need::OwnWorld])
             .fix("List by project.")
             .check(own_project),
         rule("without_tokens", "A list never carries a token")
@@ -197,14 +204,16 @@ fn unknown_identity(bench: &Bench) -> Outcome {
 
 fn own_project(bench: &Bench) -> Outcome {
     let server = bench.server()?;
-    issue_many(&server, Family::TcpForward, 1)?;
-    let elsewhere = read(&server, &sessions_of(WAREHOUSE))?;
-    expect_eq("the sessions of the other project", &json!([]), &elsewhere["items"])?;
+    let first = issue_many(&server, Family::TcpForward, 1)?;
+    let elsewhere = ids(&read(&server, &sessions_of(WAREHOUSE))?);
+    let strange = elsewhere.contains(&first[0]);
+    expect(!strange, "the sessions of the other project", "not this one", json!(elsewhere))?;
     let call = server.issue(Family::TcpForward, Identity::Operator)?;
     let other = call.edit(|body| body["resource_id"] = json!(LEDGER)).send()?.expect(201)?;
     let found = ids(&page(&server, "")?);
-    let both = found.len() == 2 && found.contains(&other["session_id"]);
-    expect(both, "the sessions of both resources", "two", json!(found))
+    // Whoever else asks this server may have sessions in the list, too.
+    let both = found.contains(&first[0]) && found.contains(&other["session_id"]);
+    expect(both, "the sessions of both resources", "both in it", json!(found))
 }
 
 fn without_tokens(bench: &Bench) -> Outcome {

@@ -1,6 +1,7 @@
 //! Rules about a control plane, asked directly.
 
 mod attach;
+mod attach_socket;
 mod authz;
 mod bodies;
 mod budget;
@@ -20,6 +21,7 @@ mod lifetime;
 mod list;
 mod list_refusals;
 mod namespaces;
+mod no_request;
 mod operation;
 mod operations;
 mod process;
@@ -41,6 +43,7 @@ const DOCUMENT: &str = "fixtures/contract/plexsphere.json";
 pub(crate) fn all() -> Outcome<Vec<Rule>> {
     let mut rules = Vec::new();
     rules.extend(attach::all());
+    rules.extend(attach_socket::all());
     rules.extend(authz::all());
     rules.extend(bodies::all());
     rules.extend(budget::all());
@@ -59,6 +62,7 @@ pub(crate) fn all() -> Outcome<Vec<Rule>> {
     rules.extend(list::all());
     rules.extend(list_refusals::all());
     rules.extend(namespaces::all());
+    rules.extend(no_request::all());
     rules.extend(operations::all());
     rules.extend(process::all());
     rules.extend(relations::all());

@@ -1,5 +1,6 @@
 //! Namespaces: worlds side by side that do not touch each other.
 
+use std::net::TcpStream;
 use std::thread;
 
 use serde_json::{Value, json};
@@ -7,7 +8,7 @@ use serde_json::{Value, json};
 use super::installation::{NOON, expect_refused, policy, sessions_of};
 use super::token::verifies;
 use super::{PAGE, should};
-use crate::bench::{Bench, Call, Family, Identity, PROJECT_ID, RESOURCE_ID, Server};
+use crate::bench::{Bench, Call, Family, Identity, PROJECT_ID, RESOURCE_ID, SOON, Server, until};
 use crate::rule::{Claim, Need, Rule, RuleDraft};
 use crate::verdict::{Outcome, broken, expect, expect_eq, fail};
 
@@ -33,6 +34,11 @@ pub(super) fn all() -> Vec<Rule> {
         rule("reset", "Resetting one namespace leaves the sessions of another")
             .fix("Reset the namespace that the path names.")
             .check(reset),
+        rule("forgotten", "A namespace that is deleted is forgotten with its sessions and listeners, and begins anew")
+            .source("docs/mock-server.md", "Whose answer, DELETE /ns/<name>/__mock/namespace")
+            .needs([Need::Journal, Need::Clock])
+            .fix("Drop the namespace with all that it holds, and make it again by its next use.")
+            .check(forgotten),
         rule("location", "Under a namespace the Location can be read as it stands, from the root")
             .fix("Write the Location with everything in front of /v1 that the request had.")
             .check(location),
@@ -171,6 +177,26 @@ fn reset(bench: &Bench) -> Outcome {
     expect_eq("the session of the reset one", &404, &status_of(&server, "/ns/a", &in_a)?.0)?;
     expect_eq("the session of the other", &200, &status_of(&server, "/ns/b", &in_b)?.0)?;
     expect_eq("the journal of the reset one", &1, &count(&server, "/ns/a")?)
+}
+
+fn forgotten(bench: &Bench) -> Outcome {
+    let server = bench.server()?;
+    let freeze = json!({"set": NOON, "freeze": true});
+    server.control("PUT", "/ns/a/__mock/clock", Some(&freeze))?;
+    let (in_a, in_b) = (issued_in(&server, "a")?, issued_in(&server, "b")?);
+    let listener = in_a["listener_endpoint"].as_str().unwrap_or_default();
+    expect(TcpStream::connect(listener).is_ok(), "its listener", "an open port", listener)?;
+    let deleted = server.call("DELETE", "/ns/a/__mock/namespace").send()?;
+    expect_eq("the status of the deletion", &204, &deleted.status())?;
+    until("the end of its listener", SOON, || {
+        let open = TcpStream::connect(listener).is_ok();
+        Ok(if open { Err("it takes connections".into()) } else { Ok(()) })
+    })?;
+    expect_eq("its session", &404, &status_of(&server, "/ns/a", &in_a)?.0)?;
+    expect_eq("the session of another", &200, &status_of(&server, "/ns/b", &in_b)?.0)?;
+    expect_eq("its journal", &1, &count(&server, "/ns/a")?)?;
+    let clock = server.control("GET", "/ns/a/__mock/clock", None)?;
+    expect_eq("whether its clock is frozen", &json!(false), &clock["frozen"])
 }
 
 fn location(bench: &Bench) -> Outcome {

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::installation::{expect_sessions, issued, policy, world};
 use crate::bench::patience::Pauses;
 use crate::bench::{
-    Bench, EntryKind, Family, Identity, Ran, Run, Running, ServerOptions, contains,
+    Bench, DeafPort, EntryKind, Family, Identity, Ran, Run, Running, ServerOptions, contains,
 };
 use crate::rule::{Claim, Need, Rule, RuleDraft, Side};
 use crate::verdict::{Outcome, broken, expect, expect_eq, fail};
@@ -56,6 +56,10 @@ pub(super) fn all() -> Vec<Rule> {
         rule("bind_warning", "Listening beyond the loopback is warned of on stderr")
             .fix("Warn that the tokens are public when --bind is not a loopback address.")
             .check(bind_warning),
+        rule("host_shell", "A shell of this machine is warned of on stderr, and never offered beyond the loopback")
+            .source("docs/mock-server.md", "--host-shell, loopback addresses only")
+            .fix("Warn of --host-shell, and refuse it with 1 beside another --bind than a loopback address.")
+            .check(host_shell),
         rule("env", "`env` prints the three export lines that point plexctl at a running server")
             .fix("Print export lines for PLEXSPHERE_URL, PLEXSPHERE_CA_FILE and PLEXSPHERE_TOKEN.")
             .check(env),
@@ -316,6 +320,17 @@ fn bind_warning(bench: &Bench) -> Outcome {
     ran.expect_stderr_empty()
 }
 
+fn host_shell(bench: &Bench) -> Outcome {
+    let (_, ran) = started(bench, &["--host-shell"])?.end(Signal::TERM)?;
+    ran.expect_exit(0)?;
+    ran.expect_stderr_says_something()?;
+    let args = ["--port", "0", "--host-shell", "--bind", "0.0.0.0"];
+    let ran = bench.server_program()?.args(args).go()?;
+    ran.expect_exit(1)?;
+    ran.expect_stdout_empty()?;
+    ran.expect_stderr_says_something()
+}
+
 fn env(bench: &Bench) -> Outcome {
     let started = started(bench, &[])?;
     let text = |field: &str| started.ready[field].as_str().unwrap_or_default().to_owned();
@@ -343,9 +358,8 @@ fn env(bench: &Bench) -> Outcome {
 }
 
 fn env_without_server(bench: &Bench) -> Outcome {
-    // A port that was free a moment ago.
-    let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port().to_string();
-    for args in [["--port", &free], ["--ready-file", "nowhere.json"]] {
+    let deaf = DeafPort::new()?;
+    for args in [["--port", &deaf.address().port().to_string()], ["--ready-file", "nowhere.json"]] {
         let ran = bench.server_program()?.arg("env").args(args).go()?;
         ran.expect_exit(1)?;
         ran.expect_stdout_empty()?;
