@@ -215,13 +215,16 @@ fn walk(dir: impl AsFd, name: &Path, entries: &mut BTreeMap<PathBuf, Entry>) -> 
             _ => (EntryKind::Other, Vec::new()),
         };
         let path = name.join(OsStr::from_bytes(item.file_name().to_bytes()));
-        #[allow(clippy::useless_conversion, reason = "macOS counts modes in 16 bits")]
+        #[cfg_attr(
+            target_os = "linux",
+            expect(clippy::useless_conversion, reason = "macOS counts modes in 16 bits")
+        )]
         let mode = u32::from(stat.st_mode & 0o7777);
         let entry = Entry { kind, mode, content, inode: stat.st_ino };
-        if kind == EntryKind::Dir {
-            if let Some(below) = there(openat(&dir, item.file_name(), DIRECTORY, Mode::empty()))? {
-                walk(below, &path, entries)?;
-            }
+        if kind == EntryKind::Dir
+            && let Some(below) = there(openat(&dir, item.file_name(), DIRECTORY, Mode::empty()))?
+        {
+            walk(below, &path, entries)?;
         }
         entries.insert(path, entry);
     }
