@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::sync::oneshot;
 
-use super::{Config, Furnishing, StartError, World, runtime, serve, take};
+use super::{Config, Furnishing, StartError, Taken, World, runtime, serve, take};
 use crate::authority::Draft;
 use crate::systems::plexsphere::Generation;
 
@@ -111,7 +111,17 @@ impl Builder {
         let draft = Draft::begin();
         let runtime = runtime()?;
         let world = Furnishing::begin(&self.config, runtime.handle());
-        let prepared = take(&self.config, draft)?.certify()?.furnish(world)?;
+        let prepared = take(&self.config, draft)
+            .and_then(Taken::certify)
+            .and_then(|bound| bound.furnish(world));
+        let prepared = match prepared {
+            Ok(prepared) => prepared,
+            Err(error) => {
+                // Whoever starts a server from a task must not wait for threads to end.
+                runtime.shutdown_background();
+                return Err(error);
+            }
+        };
         let (stop, stopped) = oneshot::channel();
         let mut server = MockServer {
             http_url: prepared.ready().http.clone(),
@@ -142,5 +152,19 @@ impl Drop for MockServer {
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_server_that_cannot_start_says_so_to_a_task_as_well() {
+        let started = MockServer::builder().world_text("domains: 7").start();
+        assert!(matches!(started, Err(StartError::World { .. })), "{started:?}");
+        let address = std::net::Ipv4Addr::new(192, 0, 2, 1).into();
+        let started = MockServer::builder().bind(address).start();
+        assert!(matches!(started, Err(StartError::Listen { .. })), "{started:?}");
     }
 }
