@@ -2,6 +2,8 @@
 //! for protobuf first; the answer is JSON, or YAML where that is asked for, in the first form
 //! offered that exists.
 
+use std::cmp::Reverse;
+
 use axum::http::{HeaderMap, header};
 
 use super::status::Refusal;
@@ -30,6 +32,13 @@ struct Offer<'a> {
 impl<'a> Offer<'a> {
     fn get(&self, name: &str) -> Option<&'a str> {
         self.parameters.iter().find(|(key, _)| *key == name).map(|(_, value)| *value)
+    }
+
+    /// How much it is wanted, in thousandths.
+    fn weight(&self) -> u16 {
+        let said = self.get("q").and_then(|q| q.parse::<f32>().ok()).unwrap_or(1.0);
+        // In bounds by the clamp, which also makes nothing of what is no number.
+        (said.clamp(0.0, 1.0) * 1000.0) as u16
     }
 
     fn is_json(&self) -> bool {
@@ -61,7 +70,21 @@ fn is_json(media: &str) -> bool {
     matches!(media, "application/json" | "application/*" | "*/*")
 }
 
+/// What is asked for, the most wanted first; what is ruled out is not in it.
 fn offers(headers: &HeaderMap) -> Vec<Offer<'_>> {
+    let mut offers = listed(headers);
+    offers.retain(|offer| offer.weight() > 0);
+    // Stable: what is wanted alike stays in the order in which it was written.
+    offers.sort_by_key(|offer| Reverse(offer.weight()));
+    offers
+}
+
+/// Nothing in particular is asked for.
+fn is_open(headers: &HeaderMap) -> bool {
+    listed(headers).is_empty()
+}
+
+fn listed(headers: &HeaderMap) -> Vec<Offer<'_>> {
     let values = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
     let entries = values.flat_map(|value| value.split(',')).map(|entry| {
         let mut parts = entry.split(';').map(str::trim);
@@ -82,10 +105,10 @@ pub(crate) fn watched(headers: &HeaderMap) -> Result<Form, Refusal> {
 }
 
 fn first(headers: &HeaderMap, known: fn(&str) -> bool) -> Result<Form, Refusal> {
-    let offers = offers(headers);
-    if offers.is_empty() {
+    if is_open(headers) {
         return Ok(Form::Object);
     }
+    let offers = offers(headers);
     let mut forms = offers.iter().filter(|offer| known(offer.media)).filter_map(Offer::form);
     forms.next().ok_or_else(Refusal::not_acceptable)
 }
@@ -121,7 +144,7 @@ pub(crate) fn plain(headers: &HeaderMap, media: &str) -> Result<(), Refusal> {
             // kubectl asks for logs as it asks for objects.
             || offer.is_json()
     };
-    if offers.is_empty() || offers.iter().any(fits) {
+    if is_open(headers) || offers.iter().any(fits) {
         Ok(())
     } else {
         Err(Refusal::not_acceptable())
@@ -136,6 +159,18 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert(header::ACCEPT, value.parse().unwrap());
         headers
+    }
+
+    #[test]
+    fn what_is_wanted_more_comes_first_and_what_is_ruled_out_not_at_all() {
+        assert!(!prefers_yaml(&accepting("application/yaml;q=0.1, application/json")));
+        assert!(prefers_yaml(&accepting("application/json;q=0.5, application/yaml")));
+        assert!(!prefers_yaml(&accepting("application/yaml;q=0, */*")));
+        assert!(prefers_yaml(&accepting("application/yaml, application/json")));
+        assert!(form(&accepting("application/json;q=0")).is_err());
+        assert!(plain(&accepting("text/plain;q=0.0"), "text/plain").is_err());
+        assert_eq!(form(&accepting("application/json;q=x")).unwrap(), Form::Object);
+        assert_eq!(form(&HeaderMap::new()).unwrap(), Form::Object);
     }
 
     #[test]

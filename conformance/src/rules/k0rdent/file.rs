@@ -143,9 +143,12 @@ fn authority() -> Rule {
             expect_eq("the API over TLS", &200, &api.bearer(&file.token).send()?.status())?;
             let (known, brought) =
                 (std::fs::read_to_string(path)?, String::from_utf8_lossy(&brought));
+            let one = brought.trim();
+            let whole = one.starts_with("-----BEGIN CERTIFICATE-----")
+                && one.ends_with("-----END CERTIFICATE-----");
             // There may be more than one in the file of the server.
             expect(
-                !brought.trim().is_empty() && known.contains(brought.trim()),
+                whole && known.contains(one),
                 "the authority",
                 format!("one of {known}"),
                 &brought,

@@ -1,7 +1,7 @@
 //! Watching kubeconfigs: what happened, whose, and as a table.
 
 use std::io::{ErrorKind, Read as _};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -66,6 +66,7 @@ pub(super) fn follow(
     );
     connection.write_all(request.as_bytes())?;
     let (mut seen, mut chunk) = (Vec::new(), [0; 8192]);
+    let deadline = Instant::now() + 2 * PATIENCE;
     loop {
         let read = connection.read(&mut chunk);
         seen.extend_from_slice(&chunk[..*read.as_ref().unwrap_or(&0)]);
@@ -77,6 +78,10 @@ pub(super) fn follow(
         }
         match read {
             Ok(0) => return Ok(Told::Over(text)),
+            // It may tell other things for ever.
+            Ok(_) if Instant::now() > deadline => {
+                return Ok(Told::Over(format!("{text} and no end")));
+            }
             Ok(_) => {}
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) => return Ok(Told::Over(format!("{text} and then {error}"))),

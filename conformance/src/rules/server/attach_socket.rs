@@ -1,6 +1,6 @@
 //! The WebSocket of AttachSession once it is there: what is in it, and what closes it.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -14,6 +14,7 @@ use crate::verdict::{Outcome, expect, expect_eq, fail};
 const PATIENCE: Duration = Duration::from_secs(10);
 /// More than this in one frame is none of an ssh server.
 const LONGEST: u64 = 1024 * 1024;
+const LONGEST_HEAD: usize = 64 * 1024;
 
 const TEXT: u8 = 1;
 const BINARY: u8 = 2;
@@ -88,6 +89,7 @@ fn attached(bench: &Bench) -> Outcome<(Server, Value, Socket)> {
             return fail("the answer to AttachSession", "a header", error);
         }
         head.extend(byte);
+        expect(head.len() <= LONGEST_HEAD, "the answer to AttachSession", "a header", "no end")?;
     }
     let told = String::from_utf8_lossy(&head).into_owned();
     expect(told.starts_with("HTTP/1.1 101 "), "the answer to AttachSession", 101, told)?;
@@ -138,12 +140,15 @@ impl Socket {
 
     /// Whatever else comes first, it is closed with that code.
     fn expect_closed(&mut self, code: u16) -> Outcome {
+        let deadline = Instant::now() + 2 * PATIENCE;
         loop {
             let (opcode, content) = self.frame()?;
             if opcode == CLOSE {
                 let seen = content.first_chunk().map(|code| u16::from_be_bytes(*code));
                 return expect_eq("the code that it is closed with", &Some(code), &seen);
             }
+            // It may go on for ever with frames of another kind.
+            expect(Instant::now() < deadline, "the WebSocket", "a close frame in time", "none")?;
         }
     }
 }

@@ -44,7 +44,7 @@ pub fn json<T: for<'de> Deserialize<'de>>(
     let mut reader = serde_json::Deserializer::from_slice(&bytes);
     let object: Object<T> =
         serde_ignored::deserialize(&mut reader, |path| trail.note_unread(&path.to_string()))
-            .map_err(|error| Refusal::invalid_body(wrong(&error, place_in::<T>(&bytes))))?;
+            .map_err(|error| Refusal::invalid_body(wrong(&error, place_in::<T>(&error, &bytes))))?;
     reader.end().map_err(|error| Refusal::invalid_body(wrong(&error, None)))?;
     Ok(object.0)
 }
@@ -83,11 +83,18 @@ fn check_type(headers: &HeaderMap) -> Result<(), Refusal> {
 
 /// Where in the document the reading stopped, such as `target.tcp.port`. The body is read once more
 /// for it, which nobody pays for whose body is right.
-fn place_in<T: for<'de> Deserialize<'de>>(bytes: &[u8]) -> Option<String> {
+fn place_in<T: for<'de> Deserialize<'de>>(
+    error: &serde_json::Error,
+    bytes: &[u8],
+) -> Option<String> {
+    // What is no JSON breaks off in members of any name; what is wrong is in members of ours.
+    if !error.is_data() {
+        return None;
+    }
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     let read: Result<Object<T>, _> = serde_path_to_error::deserialize(&mut reader);
     let path = read.err()?.path().to_string();
-    // Only names of ours are repeated: a name of the client's may be anything.
+    // Names of the client's, such as those in a map, may be anything.
     let ours = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "_.[]".contains(c);
     (path != "." && path.len() <= 64 && path.chars().all(ours)).then_some(path)
 }
