@@ -4,6 +4,7 @@ use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener};
 
 use super::scene::Scene;
+use super::transport::expect_soon;
 use crate::bench::referee::Outdated;
 use crate::bench::{Bench, Certificate, Family, Run};
 use crate::rule::{Claim, Need, Rule, RuleDraft, Side};
@@ -62,6 +63,8 @@ pub(crate) fn all() -> Vec<Rule> {
                         let json = scene.run(family)?.flag("--output", "json").go()?;
                         scene.expect_failure(&json, 1)?;
                         scene.expect_error_document(&json, 1)?;
+                        // Who goes on with it waits for a certificate that never comes.
+                        expect_soon(json.duration)?;
                         scene.expect_requests(0, 0)
                     }),
             );
