@@ -3,7 +3,7 @@
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::Duration;
 
@@ -230,20 +230,22 @@ impl Call {
                 }
             }
         };
-        self.evidence.hide_tokens_of(&response.body);
+        let Endpoint { prefix, generation, guest, .. } = self.endpoint;
+        let exchange = Exchange::new(prefix, generation, self.request, response);
+        self.evidence.hide_tokens_of(&exchange);
+        let Exchange { request, response, .. } = &exchange;
         if !self.quiet {
             self.evidence.note(format!(
                 "asked: {line} {}\n  answered: {} {}",
-                shown(&self.request.body),
+                shown(&request.body),
                 response.status,
                 shown(&response.body),
             ));
         }
-        if let Some(guest) = &self.endpoint.guest {
-            guest.note(&self.request, &response)?;
+        if let Some(guest) = guest {
+            guest.note(request, response)?;
         }
-        let Endpoint { prefix, generation, .. } = self.endpoint;
-        Ok(Exchange { prefix, generation, request: self.request, response })
+        Ok(exchange)
     }
 }
 
@@ -256,15 +258,33 @@ pub struct Exchange {
     pub generation: Generation,
     pub request: Request,
     pub response: Response,
+    /// The answer's document, read once however often it is judged.
+    document: OnceLock<Option<Value>>,
 }
 
 impl Exchange {
+    pub fn new(
+        prefix: String,
+        generation: Generation,
+        request: Request,
+        response: Response,
+    ) -> Self {
+        Self { prefix, generation, request, response, document: OnceLock::new() }
+    }
+
     pub fn status(&self) -> u16 {
         self.response.status
     }
 
+    /// The answer's body as JSON, or null when it is none.
     pub fn json(&self) -> Value {
-        self.response.json()
+        self.document().cloned().unwrap_or_default()
+    }
+
+    /// The answer's body where it is JSON.
+    pub fn document(&self) -> Option<&Value> {
+        let read = || serde_json::from_slice(&self.response.body).ok();
+        self.document.get_or_init(read).as_ref()
     }
 
     /// The path below the base URL, with its query.
@@ -274,7 +294,7 @@ impl Exchange {
 
     /// What a refusal says to programs, in the words of the system that was asked.
     pub fn code(&self) -> Value {
-        System::of_path(self.path()).code(&self.json()).clone()
+        System::of_path(self.path()).code(self.document().unwrap_or(&Value::Null)).clone()
     }
 
     /// The status is this one, and the whole exchange is as the contract document says.

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::call::Exchange;
 use super::canary::{Canary, contains};
 use super::redaction::{redacted, tokens_in};
 
@@ -29,12 +30,13 @@ impl Evidence {
     }
 
     /// Tokens that an answer hands out are not shown, whoever it is from.
-    pub(crate) fn hide_tokens_of(&self, answer: &[u8]) {
+    pub(crate) fn hide_tokens_of(&self, exchange: &Exchange) {
+        let answer = &exchange.response.body;
         // Cheaper than reading it all. A name can also be escaped.
         if !contains(answer, b"token") && !contains(answer, br"\u") {
             return;
         }
-        for token in tokens_in(&serde_json::from_slice(answer).unwrap_or_default()) {
+        for token in exchange.document().map(tokens_in).unwrap_or_default() {
             self.hide(Canary::new("session token", &token));
         }
     }

@@ -193,6 +193,8 @@ impl<S: Read> Wire<S> {
         if length > BODY_LIMIT {
             return Err(malformed("a body beyond all measure"));
         }
+        // Once, and not by doubling: most of what a body costs is the memory it is read into.
+        self.buffer.reserve_exact(length.saturating_sub(self.buffer.len()));
         while self.buffer.len() < length {
             if self.fill()? == 0 {
                 return Err(malformed("closed inside the body"));

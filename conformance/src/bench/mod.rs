@@ -49,6 +49,7 @@ pub use self::patience::{SOON, Second, until};
 pub use self::processes::{Seen, holding};
 pub use self::pty::Terminal;
 pub use self::ran::{Exit, Ran, yaml};
+pub(crate) use self::real_kubectl::FRUGAL;
 pub use self::real_kubectl::Kubectl;
 pub use self::real_ssh::{Login, OpenSsh};
 pub use self::referee::{Answer, Referee, RefereeScript, Scenario};

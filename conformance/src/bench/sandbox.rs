@@ -6,7 +6,7 @@ use std::ffi::{CStr, OsStr};
 use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -193,23 +193,26 @@ impl Tree {
 
 /// Enters what stands in `dir`, which is called `name` in the tree. Every run of a subject is
 /// looked at twice, so this asks the kernel for no path longer than one name.
-fn walk(dir: impl AsFd, name: &Path, entries: &mut BTreeMap<PathBuf, Entry>) -> io::Result<()> {
-    for item in Dir::read_from(&dir)? {
+fn walk(dir: OwnedFd, name: &Path, entries: &mut BTreeMap<PathBuf, Entry>) -> io::Result<()> {
+    // The directory itself is read; `read_from` would open it a second time.
+    let mut listing = Dir::new(dir)?;
+    while let Some(item) = listing.read() {
         let item = item?;
+        let dir = listing.fd()?;
         if matches!(item.file_name().to_bytes(), b"." | b"..") {
             continue;
         }
-        let Some(stat) = there(statat(&dir, item.file_name(), AtFlags::SYMLINK_NOFOLLOW))? else {
+        let Some(stat) = there(statat(dir, item.file_name(), AtFlags::SYMLINK_NOFOLLOW))? else {
             continue;
         };
         let (kind, content) = match FileType::from_raw_mode(stat.st_mode) {
             FileType::Directory => (EntryKind::Dir, Vec::new()),
-            FileType::Symlink => match there(readlinkat(&dir, item.file_name(), Vec::new()))? {
+            FileType::Symlink => match there(readlinkat(dir, item.file_name(), Vec::new()))? {
                 Some(target) => (EntryKind::Symlink, target.into_bytes()),
                 None => continue,
             },
             FileType::RegularFile => {
-                (EntryKind::File, content(&dir, item.file_name()).unwrap_or_default())
+                (EntryKind::File, content(dir, item.file_name()).unwrap_or_default())
             }
             FileType::Fifo => (EntryKind::Fifo, Vec::new()),
             _ => (EntryKind::Other, Vec::new()),
@@ -222,7 +225,7 @@ fn walk(dir: impl AsFd, name: &Path, entries: &mut BTreeMap<PathBuf, Entry>) -> 
         let mode = u32::from(stat.st_mode & 0o7777);
         let entry = Entry { kind, mode, content, inode: stat.st_ino };
         if kind == EntryKind::Dir
-            && let Some(below) = there(openat(&dir, item.file_name(), DIRECTORY, Mode::empty()))?
+            && let Some(below) = there(openat(dir, item.file_name(), DIRECTORY, Mode::empty()))?
         {
             walk(below, &path, entries)?;
         }

@@ -136,21 +136,17 @@ fn relay(socket: TcpStream, shared: &Shared) {
             Err(error) => return shared.fault(format!("behind the tap: {error}")),
         };
         response.headers.remove("connection");
-        shared.evidence.hide_tokens_of(&response.body);
+        let (prefix, generation) = (shared.upstream.prefix.clone(), shared.upstream.generation);
+        let exchange = Exchange::new(prefix, generation, request, response.clone());
+        shared.evidence.hide_tokens_of(&exchange);
         shared.evidence.note(format!(
             "the tap saw: {} {} {}\n  answered: {} {}",
-            request.method,
-            request.path,
-            shown(&request.body),
+            exchange.request.method,
+            exchange.request.path,
+            shown(&exchange.request.body),
             response.status,
             shown(&response.body),
         ));
-        let exchange = Exchange {
-            prefix: shared.upstream.prefix.clone(),
-            generation: shared.upstream.generation,
-            request,
-            response: response.clone(),
-        };
         shared.exchanges.lock().unwrap_or_else(PoisonError::into_inner).push(exchange);
         if response.write_to(&mut client.stream).is_err() {
             return;

@@ -1,7 +1,6 @@
 //! The last look at a report before anybody gets it: one that shows a token is not handed out.
 
-use std::collections::HashSet;
-
+use hashbrown::HashSet;
 use serde_json::Value;
 
 use super::{Format, Report};

@@ -5,7 +5,7 @@ use std::process::Command;
 use serde_json::{Value, json};
 
 use super::scene::Scene;
-use crate::bench::{Answer, Bench, Family};
+use crate::bench::{Answer, Bench, FRUGAL, Family};
 use crate::rule::{Claim, Need, Rule, RuleDraft, Side};
 use crate::verdict::{Outcome, Reason, expect, expect_eq, fail};
 
@@ -253,6 +253,7 @@ pub(super) fn kubectl_view(bench: &Bench, document: &[u8]) -> Outcome<Value> {
         .arg(&file)
         .env_clear()
         .env("HOME", bench.sandbox()?.tmp())
+        .envs(FRUGAL)
         .output()?;
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr).into_owned();

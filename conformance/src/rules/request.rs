@@ -31,12 +31,8 @@ fn draft(family: Family, id: &str) -> RuleDraft {
 
 /// The request as the contract document sees it.
 fn conforms(request: &Request) -> Outcome {
-    let exchange = Exchange {
-        prefix: String::new(),
-        generation: Generation::default(),
-        request: request.clone(),
-        response: Response::default(),
-    };
+    let none = (String::new(), Generation::default(), Response::default());
+    let exchange = Exchange::new(none.0, none.1, request.clone(), none.2);
     contract::check_request(&exchange)
 }
 

@@ -7,7 +7,7 @@
 use std::fs::{File, TryLockError};
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, mpsc};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::tz::TimeZone;
@@ -20,8 +20,6 @@ use tempfile::{NamedTempFile, TempDir};
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use tokio_rustls::rustls::{self, ServerConfig, crypto::ring};
-
-use crate::underway::Underway;
 
 const CERTIFICATE_FILE: &str = "ca.pem";
 const KEY_FILE: &str = "ca.key";
@@ -45,8 +43,6 @@ pub enum CaError {
     Certificate(#[from] rcgen::Error),
     #[error("the development certificate cannot be served: {0}")]
     Tls(#[from] rustls::Error),
-    #[error("the development certificate was not finished")]
-    Unfinished,
     #[error(
         "{}: another mock-server has held this for {} seconds; wait for it to start, or choose \
          another --state-dir",
@@ -67,53 +63,10 @@ pub struct DevCa {
     _temporary: Option<TempDir>,
 }
 
-/// A CA in the making, on a thread of its own: keys and signatures take as long as all the rest of a
-/// start. Nothing is on disk until it is told where it belongs.
-pub struct Draft {
-    place: mpsc::Sender<Option<PathBuf>>,
-    making: Underway<Option<Result<DevCa, CaError>>>,
-}
-
-impl Draft {
-    pub fn begin() -> Self {
-        let (place, told) = mpsc::channel::<Option<PathBuf>>();
-        let making = Underway::begin(move || {
-            let fresh = Fresh::make();
-            // Nobody tells when the start failed: then there is nothing to put anywhere.
-            let state_dir = told.recv().ok()?;
-            Some(fresh.and_then(|fresh| DevCa::put(state_dir.as_deref(), fresh)))
-        });
-        Self { place, making }
-    }
-
-    /// Lets the CA settle in `state_dir`, or in a temporary directory, while the caller goes on.
-    pub fn settle(self, state_dir: Option<PathBuf>) -> Settling {
-        // It only fails when the thread is gone, which waiting for it will tell.
-        let _ = self.place.send(state_dir);
-        Settling(self.making)
-    }
-}
-
-/// A CA that is being put in its place. Wait for it: left to itself it would leave its directory.
-pub struct Settling(Underway<Option<Result<DevCa, CaError>>>);
-
-impl Settling {
-    pub async fn over(&mut self) {
-        self.0.over().await;
-    }
-
-    pub fn wait(self) -> Result<DevCa, CaError> {
-        self.0.wait().flatten().ok_or(CaError::Unfinished)?
-    }
-}
-
 impl DevCa {
     /// The CA of `state_dir`, made there if there is none or if it nears its end; or a temporary one.
     pub fn create(state_dir: Option<&Path>) -> Result<Self, CaError> {
-        Self::put(state_dir, Fresh::make()?)
-    }
-
-    fn put(state_dir: Option<&Path>, fresh: Fresh) -> Result<Self, CaError> {
+        let fresh = Fresh::make()?;
         let Some(directory) = state_dir else {
             let temporary = tempfile::Builder::new()
                 .prefix("mock-server-")

@@ -13,6 +13,6 @@ mod signer;
 mod tests;
 
 pub use claims::{Claims, TargetClaims};
-pub use dev_ca::{CaError, DevCa, Draft, Settling};
+pub use dev_ca::{CaError, DevCa};
 pub use keys::{Keys, MAX_TOKEN_BYTES, TokenTooLong, VerifyingKey};
 pub use redeem::{Expected, Redeemed, Refusal, redeem};

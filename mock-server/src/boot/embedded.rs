@@ -8,7 +8,6 @@ use jiff::Timestamp;
 use tokio::sync::oneshot;
 
 use super::{Config, Furnishing, StartError, Taken, World, runtime, serve, take};
-use crate::authority::Draft;
 use crate::systems::plexsphere::Generation;
 
 /// A running server. It stops when this is dropped.
@@ -108,12 +107,10 @@ impl Builder {
             let parsed = moment.parse::<Timestamp>();
             self.config.clock = Some(parsed.map_err(|_| StartError::Clock(moment.clone()))?);
         }
-        let draft = Draft::begin();
         let runtime = runtime()?;
         let world = Furnishing::begin(&self.config, runtime.handle());
-        let prepared = take(&self.config, draft)
-            .and_then(Taken::certify)
-            .and_then(|bound| bound.furnish(world));
+        let prepared =
+            take(&self.config).and_then(Taken::certify).and_then(|bound| bound.furnish(world));
         let prepared = match prepared {
             Ok(prepared) => prepared,
             Err(error) => {

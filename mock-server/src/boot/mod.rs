@@ -17,7 +17,7 @@ use ring::digest::{SHA256, digest};
 use ring::rand::{SecureRandom as _, SystemRandom};
 use tokio::runtime::{Handle, Runtime};
 
-use crate::authority::{CaError, DevCa, Draft, Settling};
+use crate::authority::{CaError, DevCa};
 use crate::namespace::{Namespaces, Origin, Scene};
 use crate::net;
 use crate::node::Site;
@@ -53,7 +53,7 @@ pub enum StartError {
     Runtime(io::Error),
     #[error("`{0}` is not a moment in RFC 3339")]
     Clock(String),
-    #[error("the world was not finished")]
+    #[error("what the server is made of was not finished")]
     Unfinished,
     #[error("the system gives no random numbers")]
     Random,
@@ -154,30 +154,41 @@ impl Prepared {
     }
 }
 
-/// An address taken, and a certificate on its way.
+/// An address taken, and no certificate yet.
 pub struct Taken {
     listener: TcpListener,
     bound: SocketAddr,
-    settling: Settling,
+    /// The CA of a state directory, which somebody else may hold for a while. Wait for it: left to
+    /// itself it would write there after the server is gone.
+    kept: Option<Underway<Result<DevCa, CaError>>>,
 }
 
 /// Binds first, because that is what most likely fails, and cheaply.
-pub fn take(config: &Config, draft: Draft) -> Result<Taken, StartError> {
+pub fn take(config: &Config) -> Result<Taken, StartError> {
     let address = config.address;
     let listener =
         TcpListener::bind(address).map_err(|source| StartError::Listen { address, source })?;
     let bound = listener.local_addr().map_err(|source| StartError::Listen { address, source })?;
-    Ok(Taken { listener, bound, settling: draft.settle(config.state_dir.clone()) })
+    let begin = |place: PathBuf| Underway::begin(move || DevCa::create(Some(&place)));
+    Ok(Taken { listener, bound, kept: config.state_dir.clone().map(begin) })
 }
 
 impl Taken {
     /// Completes when [`certify`](Self::certify) need not wait.
     pub async fn settled(&mut self) {
-        self.settling.over().await;
+        if let Some(kept) = &mut self.kept {
+            kept.over().await;
+        }
     }
 
     pub fn certify(self) -> Result<Bound, StartError> {
-        let ca = Arc::new(self.settling.wait()?);
+        // A temporary CA takes as long as the world does that another thread lays out meanwhile: on
+        // a thread of its own it would take longer by the making of the thread.
+        let ca = match self.kept {
+            Some(kept) => kept.wait().ok_or(StartError::Unfinished)??,
+            None => DevCa::create(None)?,
+        };
+        let ca = Arc::new(ca);
         let ready = Ready::new(self.bound, ca.file());
         let host = Arc::default();
         let tls = certificate(Arc::clone(&ca), Arc::clone(&host));
@@ -337,17 +348,18 @@ fn cores() -> usize {
 /// Serves until `shutdown` completes; then the certificate's directory is gone as well.
 pub async fn serve(
     prepared: Prepared,
-    shutdown: impl Future<Output = ()>,
+    shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), StartError> {
     let Prepared { bound: Bound { listener, tls, ca, .. }, server } = prepared;
     listener.set_nonblocking(true).map_err(StartError::Runtime)?;
     let listener = tokio::net::TcpListener::from_std(listener).map_err(StartError::Runtime)?;
     let sweeper = tokio::spawn(sweep(Arc::clone(&server)));
     let handler = move |request, _peer| route::answer(Arc::clone(&server), request);
-    net::serve(listener, tls, handler, shutdown).await;
+    // Among the connections' own threads: one that is accepted then needs no other to be woken.
+    let served = tokio::spawn(net::serve(listener, tls, handler, shutdown)).await;
     sweeper.abort();
     drop(ca);
-    Ok(())
+    served.map_err(|_| StartError::Unfinished)
 }
 
 async fn sweep(server: Arc<Server>) {

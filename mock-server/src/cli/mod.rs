@@ -13,7 +13,6 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
 use tokio::sync::oneshot;
 
-use crate::authority::Draft;
 use crate::boot::{
     self, Config, Furnishing, Prepared, Ready, Signals, StartError, World, greeting,
 };
@@ -187,14 +186,12 @@ fn start(serve: &Serve) -> Result<(), String> {
 }
 
 fn boot_and_serve(serve: &Serve, config: &Config) -> Result<(), StartError> {
-    // First of all, because it takes longest and needs nothing.
-    let draft = Draft::begin();
     let runtime = boot::runtime()?;
     let mut world = Furnishing::begin(config, runtime.handle());
     runtime.block_on(async {
         // Before anything is made, so that being stopped at any moment leaves nothing behind.
         let mut signals = Signals::listen().map_err(StartError::Runtime)?;
-        let mut taken = boot::take(config, draft)?;
+        let mut taken = boot::take(config)?;
         // A state directory may be held by somebody else; a temporary one is made at once, and
         // whoever goes before it is there would leave it behind.
         tokio::select! {

@@ -89,13 +89,12 @@ impl Contract {
         if !media.ends_with("json") {
             return Ok(());
         }
-        match serde_json::from_slice(&exchange.response.body) {
-            Err(error) => fail(what, "a JSON body", error),
-            Ok(body) => {
-                let key = format!("{operation} {status} {media}");
-                self.judge(&what, &key, &declared["schema"], &body)
-            }
-        }
+        let Some(body) = exchange.document() else {
+            let why = serde_json::from_slice::<Value>(&exchange.response.body).err();
+            return fail(what, "a JSON body", why.map_or_else(String::new, |why| why.to_string()));
+        };
+        let key = format!("{operation} {status} {media}");
+        self.judge(&what, &key, &declared["schema"], body)
     }
 
     /// A header is there when, and only when, `x-sent` says so, and is then of its schema.

@@ -154,8 +154,8 @@ impl Prepared {
     }
 
     /// The body as it goes out; of an endless one, what is repeated.
-    pub(crate) fn body(&self) -> &[u8] {
-        self.endless.as_deref().unwrap_or(&self.body)
+    pub(crate) fn into_body(self) -> Vec<u8> {
+        self.endless.unwrap_or(self.body)
     }
 
     pub(crate) fn is_endless(&self) -> bool {

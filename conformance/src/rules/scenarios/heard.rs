@@ -1,11 +1,15 @@
 //! What a server sends over one connection, byte by byte, and how the connection ends.
 
-use std::io::{ErrorKind, Read};
+use std::borrow::Cow;
+use std::io::{Cursor, ErrorKind, Read};
 use std::time::{Duration, Instant};
 
 use flate2::read::MultiGzDecoder;
 
 use crate::verdict::{Outcome, fail};
+
+/// As much as is compared at a time.
+const PART: u64 = 64 * 1024;
 
 /// How the listening ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,7 +93,7 @@ pub(super) struct Message {
 }
 
 impl Message {
-    pub(super) fn parse(bytes: &[u8]) -> Outcome<Self> {
+    pub(super) fn parse(mut bytes: Vec<u8>) -> Outcome<Self> {
         let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") else {
             return fail(
                 "the answer",
@@ -106,7 +110,8 @@ impl Message {
                 Some((name, line[colon + 1..].trim_ascii().to_vec()))
             })
             .collect();
-        Ok(Self { status_line, fields, body: bytes[end + 4..].to_vec() })
+        bytes.drain(..end + 4);
+        Ok(Self { status_line, fields, body: bytes })
     }
 
     /// The values of a field, in the order they came.
@@ -121,17 +126,43 @@ impl Message {
 
     /// The body without its chunks and its compression.
     pub(super) fn content(&self) -> Outcome<Vec<u8>> {
-        let chunked = self.values("transfer-encoding").contains(&&b"chunked"[..]);
-        let body = if chunked { unchunked(&self.body)? } else { self.body.clone() };
-        if self.values("content-encoding") != [&b"gzip"[..]] {
-            return Ok(body);
-        }
         let mut content = Vec::new();
-        match MultiGzDecoder::new(&body[..]).read_to_end(&mut content) {
+        match self.reader()?.read_to_end(&mut content) {
             Ok(_) => Ok(content),
-            Err(error) => fail("the body", "gzip, as its head says", error),
+            Err(error) => not_packed(error),
         }
     }
+
+    /// Whether the content is that of the other message. Neither is ever whole in memory: what
+    /// takes no room on the wire may take very much of it unpacked.
+    pub(super) fn says_as(&self, other: &Self) -> Outcome<bool> {
+        let (mut ours, mut theirs) = (self.reader()?, other.reader()?);
+        let (mut our_part, mut their_part) = (Vec::new(), Vec::new());
+        loop {
+            for (reader, part) in [(&mut ours, &mut our_part), (&mut theirs, &mut their_part)] {
+                part.clear();
+                reader.take(PART).read_to_end(part).or_else(not_packed)?;
+            }
+            if our_part != their_part {
+                return Ok(false);
+            }
+            if our_part.is_empty() {
+                return Ok(true);
+            }
+        }
+    }
+
+    fn reader(&self) -> Outcome<Box<dyn Read + '_>> {
+        let chunked = self.values("transfer-encoding").contains(&&b"chunked"[..]);
+        let body = if chunked { unchunked(&self.body)?.into() } else { Cow::Borrowed(&*self.body) };
+        let packed = self.values("content-encoding") == [&b"gzip"[..]];
+        let body = Cursor::new(body);
+        Ok(if packed { Box::new(MultiGzDecoder::new(body)) } else { Box::new(body) })
+    }
+}
+
+fn not_packed<T>(error: std::io::Error) -> Outcome<T> {
+    fail("the body", "gzip, as its head says", error)
 }
 
 fn unchunked(mut rest: &[u8]) -> Outcome<Vec<u8>> {

@@ -99,14 +99,15 @@ fn plays(server: &Server, scenario: &Scenario, asked: &Request, https: bool) -> 
     if breaks_off(&heard, &wire)? {
         return Ok(());
     }
-    let message = Message::parse(&heard.bytes)?;
+    let took = heard.took;
+    let message = Message::parse(heard.bytes)?;
     let expected = Expected::of(scenario, asked)?;
     expected.head(&message, &scenario.answer)?;
     if let Some(drip) = wire.drip {
         let pieces = message.body.len().div_ceil(drip.bytes).saturating_sub(1);
         let least = Duration::from_millis(drip.every_ms) * u32::try_from(pieces).unwrap_or(1) / 2;
         let drops = format!("{pieces} drops within {least:?} or more");
-        expect(heard.took >= least, "the body", drops, format!("{:?}", heard.took))?;
+        expect(took >= least, "the body", drops, format!("{took:?}"))?;
     }
     if enough != Enough::Everything {
         return expected.beginning(&message);
@@ -152,8 +153,10 @@ impl Expected {
     fn of(scenario: &Scenario, asked: &Request) -> Outcome<Self> {
         let answer = Arc::new(scenario.answer.clone());
         let prepared = referee::prepare(&answer, asked, Some(&scenario.name))?;
-        let bytes = [prepared.head(), prepared.body()].concat();
-        Ok(Self { message: Message::parse(&bytes)?, endless: prepared.is_endless() })
+        let mut message = Message::parse(prepared.head().to_vec())?;
+        let endless = prepared.is_endless();
+        message.body = prepared.into_body();
+        Ok(Self { message, endless })
     }
 
     fn head(&self, found: &Message, answer: &Answer) -> Outcome {
@@ -210,9 +213,8 @@ impl Expected {
     }
 
     fn whole(&self, found: &Message, scenario: &Scenario, asked: &Request) -> Outcome {
-        let (due, is) = (self.message.content()?, found.content()?);
         let answer = &scenario.answer;
-        if answer.content_length.is_none() && !is.is_empty() {
+        if answer.content_length.is_none() && !found.body.is_empty() {
             let framed = found
                 .values("content-length")
                 .first()
@@ -222,20 +224,23 @@ impl Expected {
         }
         match &answer.body {
             Some(Body::Issued { patch }) => {
-                let is: Value = serde_json::from_slice(&is)
+                let is: Value = serde_json::from_slice(&found.content()?)
                     .or_else(|error| fail("the body", "the honest session, patched", error))?;
-                issued::expect_patched(&is, &serde_json::from_slice(&due)?, patch, &asked.json())
+                let due = serde_json::from_slice(&self.message.content()?)?;
+                issued::expect_patched(&is, &due, patch, &asked.json())
             }
             Some(Body::Json(template)) => {
-                let (mut due, mut is): (Value, Value) = match serde_json::from_slice(&is) {
-                    Ok(is) => (serde_json::from_slice(&due)?, is),
-                    Err(error) => return fail("the body", "the file's document", error),
-                };
+                let mut due: Value = serde_json::from_slice(&self.message.content()?)?;
+                let mut is: Value = serde_json::from_slice(&found.content()?)
+                    .or_else(|error| fail("the body", "the file's document", error))?;
                 issued::forget_ids(template, &mut due);
                 issued::forget_ids(template, &mut is);
                 expect_eq("the body", &due, &is)
             }
-            _ => expect(due == is, "the body", "the bytes of the file", is.len()),
+            _ => {
+                let alike = found.says_as(&self.message)?;
+                expect(alike, "the body", "the bytes of the file", found.body.len())
+            }
         }
     }
 }
