@@ -65,6 +65,19 @@ impl<'b> Kubectl<'b> {
 }
 
 impl Bench {
+    /// The kubectl on PATH, without a kubeconfig.
+    pub fn stock_kubectl(&self) -> Outcome<Run<'_>> {
+        match find_program("kubectl") {
+            Some(program) => self.kubectl_of(&program),
+            None => skip("kubectl on PATH"),
+        }
+    }
+
+    fn kubectl_of(&self, program: &Path) -> Outcome<Run<'_>> {
+        let run = self.program(program)?;
+        Ok(FRUGAL.into_iter().fold(run, |run, (name, value)| run.env(name, value)))
+    }
+
     /// kubectl for the session of that answer, trusting the server's CA.
     pub fn kubectl(&self, server: &Server, issued: &Value) -> Outcome<Kubectl<'_>> {
         let token = issued["token"].as_str().unwrap_or_default();

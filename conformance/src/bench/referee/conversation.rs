@@ -170,6 +170,7 @@ pub(super) fn accept(listener: &TcpListener, court: &Arc<Court>) {
         let (socket, peer) = match listener.accept() {
             Ok(accepted) => accepted,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(_) if court.lock().closed => return,
             Err(error) => {
                 court.lock().fault = Some(format!("the referee cannot accept: {error}"));
                 return;

@@ -8,12 +8,13 @@ mod play;
 mod prepare;
 mod stream;
 
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
 use serde_json::Value;
+use socket2::SockRef;
 
 pub use self::answer::{
     Again, Answer, Body, Conclusion, ContentLength, Created, Decided, Drip, Expectation, Kubectl,
@@ -122,9 +123,10 @@ impl<'b> RefereeScript<'b> {
         let url = format!("{origin}:{}", address.port());
         let court =
             Arc::new(Court::new(self.answers, self.revoke, self.scenario, speech, self.evidence));
-        let held = Arc::clone(&court);
-        let over = workers::spawn(move || accept(&listener, &held));
-        let hall = Hall { address, court: Arc::clone(&court), over };
+        let listener = Arc::new(listener);
+        let (held, heard) = (Arc::clone(&court), Arc::clone(&listener));
+        let over = workers::spawn(move || accept(&heard, &held));
+        let hall = Hall { listener, address, court: Arc::clone(&court), over };
         Ok(Referee { url, address, ca_file, court, hall: Some(hall) })
     }
 }
@@ -140,6 +142,7 @@ pub struct Referee {
 
 /// Where the referee listens, until it is torn down.
 struct Hall {
+    listener: Arc<TcpListener>,
     address: SocketAddr,
     court: Arc<Court>,
     /// Hangs up when the accept loop has ended.
@@ -247,8 +250,12 @@ impl Drop for Referee {
 impl Drop for Hall {
     fn drop(&mut self) {
         self.court.close();
-        // The accept loop wakes up, sees that the court has risen, and goes.
-        let _ = TcpStream::connect(self.address);
+        // The accept loop wakes up, sees that the court has risen, and goes. Linux wakes it when the
+        // listener is shut down; elsewhere it takes a visitor, and two sockets more.
+        let shut = SockRef::from(&*self.listener).shutdown(Shutdown::Both);
+        if shut.is_err() || !cfg!(target_os = "linux") {
+            let _ = TcpStream::connect(self.address);
+        }
         let _ = self.over.recv();
     }
 }

@@ -1,4 +1,4 @@
-//! Creating a kubeconfig where it is refused, and which refusal comes first.
+//! Creating a kubeconfig where it is refused.
 
 use serde_json::{Value, json};
 
@@ -10,7 +10,7 @@ use super::{DOCUMENT, PUBLIC, SEEDED, must, should};
 use crate::rule::{Claim, Rule};
 use crate::verdict::expect;
 
-const CREATE: &str = "CreateRancherKubeconfig";
+pub(super) const CREATE: &str = "CreateRancherKubeconfig";
 
 /// A creation that is refused.
 struct Bad {
@@ -259,7 +259,6 @@ const BAD: [Bad; 23] = [
 
 pub(super) fn all() -> Vec<Rule> {
     let mut rules: Vec<Rule> = BAD.iter().map(refused).collect();
-    rules.extend(ORDER.iter().map(first));
     rules.extend([no_json(), other_media(), duplicate_member(), switched_off()]);
     rules
 }
@@ -280,92 +279,6 @@ fn refused(case: &'static Bad) -> Rule {
             let exchange = call(&server, case.user, "POST", &path)?.json(&(case.body)()).send()?;
             expect_status(&exchange, case.status, case.reason, case.says)?;
             expect_unchanged(&before, &server, User::Wanda)
-        })
-}
-
-/// A spec that is wrong in two ways, and what is said of it.
-struct Order {
-    slug: &'static str,
-    user: User,
-    spec: fn() -> Value,
-    status: u16,
-    reason: &'static str,
-    says: &'static str,
-}
-
-const ORDER: [Order; 7] = [
-    Order {
-        slug: "user_before_clusters",
-        user: User::System,
-        spec: || json!({"clusters": ["local", "local"]}),
-        status: 403,
-        reason: "Forbidden",
-        says: "not a Rancher user",
-    },
-    Order {
-        slug: "user_before_ttl",
-        user: User::System,
-        spec: || json!({"ttl": -1}),
-        status: 403,
-        reason: "Forbidden",
-        says: "not a Rancher user",
-    },
-    Order {
-        slug: "duplicate_before_ttl",
-        user: User::Wanda,
-        spec: || json!({"clusters": ["local", "local"], "ttl": -1}),
-        status: 400,
-        reason: "BadRequest",
-        says: "unique",
-    },
-    Order {
-        slug: "ttl_before_clusters",
-        user: User::Wanda,
-        spec: || json!({"clusters": ["c-m-nowhere"], "ttl": -1}),
-        status: 400,
-        reason: "BadRequest",
-        says: "negative",
-    },
-    Order {
-        slug: "unknown_in_order",
-        user: User::Wanda,
-        spec: || json!({"clusters": ["c-m-nowhere", NODES]}),
-        status: 400,
-        reason: "BadRequest",
-        says: "c-m-nowhere",
-    },
-    Order {
-        slug: "unknown_before_current",
-        user: User::Wanda,
-        spec: || json!({"clusters": ["c-m-nowhere"], "currentContext": "elsewhere"}),
-        status: 400,
-        reason: "BadRequest",
-        says: "c-m-nowhere",
-    },
-    Order {
-        slug: "permission_before_current",
-        user: User::Wanda,
-        spec: || json!({"clusters": [NODES], "currentContext": "elsewhere"}),
-        status: 403,
-        reason: "Forbidden",
-        says: NODES,
-    },
-];
-
-fn first(case: &'static Order) -> Rule {
-    should(format!("rancher.create.order.{}", case.slug))
-        .title(format!(
-            "Of two things that are wrong, {} comes first",
-            case.slug.split("_before").next().unwrap_or_default().replace('_', " ")
-        ))
-        .source(DOCUMENT, "CreateRancherKubeconfig, x-refusal-order")
-        .claims([Claim::refusal(CREATE, case.status, case.reason)])
-        .needs(SEEDED)
-        .fix("Check in the documented order.")
-        .check(move |bench| {
-            let server = bench.server()?;
-            let exchange = create(&server, case.user, &(case.spec)())?;
-            expect_status(&exchange, case.status, case.reason, case.says)
         })
 }
 

@@ -6,19 +6,17 @@ use super::site::{Made, User};
 use super::{PUBLIC, SEEDED, must};
 use crate::bench::{Bench, Canary, Ran, Run, Server};
 use crate::rule::{Claim, Need, Rule};
-use crate::runner::find_program;
 use crate::verdict::{Outcome, expect, expect_eq, skip};
 
 /// kubectl in a home of its own, as one user of a server.
-struct Shell<'b> {
+pub(super) struct Shell<'b> {
     bench: &'b Bench,
     server: &'b Server,
     user: User,
 }
 
 impl<'b> Shell<'b> {
-    fn kubectl(&self, args: &[&str]) -> Outcome<Run<'b>> {
-        let Some(kubectl) = find_program("kubectl") else { return skip("kubectl on PATH") };
+    pub(super) fn kubectl(&self, args: &[&str]) -> Outcome<Run<'b>> {
         let own = self.server.url();
         // A server of somebody else is asked where we were told that it is.
         let url = self.server.https_url().or(own.starts_with("https://").then_some(own.as_str()));
@@ -36,17 +34,17 @@ impl<'b> Shell<'b> {
             "contexts": [{"name": "r", "context": {"cluster": "r", "user": "r"}}],
         });
         let path = self.bench.sandbox()?.write("cwd/kubeconfig", config.to_string(), 0o600)?;
-        Ok(self.bench.program(kubectl)?.env("KUBECONFIG", path).args(args))
+        Ok(self.bench.stock_kubectl()?.env("KUBECONFIG", path).args(args))
     }
 
-    fn run(&self, args: &[&str]) -> Outcome<Ran> {
+    pub(super) fn run(&self, args: &[&str]) -> Outcome<Ran> {
         let ran = self.kubectl(args)?.go()?;
         ran.expect_exit(0)?;
         Ok(ran)
     }
 
     /// With a manifest on stdin.
-    fn fed(&self, args: &[&str], stdin: &str) -> Outcome<Ran> {
+    pub(super) fn fed(&self, args: &[&str], stdin: &str) -> Outcome<Ran> {
         let file = self.bench.sandbox()?.write("cwd/stdin", stdin, 0o600)?;
         self.kubectl(args)?.stdin_file(file).go()
     }
@@ -57,7 +55,7 @@ impl<'b> Shell<'b> {
     }
 }
 
-fn rule(
+pub(super) fn rule(
     slug: &'static str,
     title: &'static str,
     fact: &'static str,
@@ -271,138 +269,6 @@ pub(super) fn all() -> Vec<Rule> {
             },
         ),
         rule(
-            "delete",
-            "kubectl delete says that it is deleted, and ends",
-            "Deleting a Kubeconfig",
-            User::Admin,
-            |shell| {
-                let ran = shell.run(&["delete", "kubeconfig", "kubeconfig-zp786"])?;
-                expect(
-                    ran.stdout_text()
-                        .contains(r#"kubeconfig.ext.cattle.io "kubeconfig-zp786" deleted"#),
-                    "stdout",
-                    "deleted",
-                    ran.stdout_text(),
-                )
-            },
-        ),
-        rule(
-            "delete_precondition",
-            "kubectl delete --raw with preconditions that do not fit is a conflict",
-            "Deleting a Kubeconfig: preconditions",
-            User::Admin,
-            |shell| {
-                let path = "/apis/ext.cattle.io/v1/kubeconfigs/kubeconfig-zp786";
-                let body = r#"{"apiVersion":"v1","kind":"DeleteOptions","preconditions":{"uid":"52183e05-d382-47d2-b4b9-d0735823ce90","resourceVersion":"31331505"}}"#;
-                let ran = shell.fed(&["delete", "--raw", path, "-f", "-"], body)?;
-                ran.expect_exit(1)?;
-                ran.expect_stderr_has("(Conflict)")?;
-                shell.run(&["get", "kubeconfig", "kubeconfig-zp786"]).map(drop)
-            },
-        ),
-        rule(
-            "delete_collection",
-            "kubectl delete --raw takes the collection, by label and as a whole",
-            "Deleting a Collection of Kubeconfigs",
-            User::Admin,
-            |shell| {
-                shell.run(&[
-                    "patch",
-                    "kubeconfig",
-                    "kubeconfig-zp786",
-                    "--type",
-                    "merge",
-                    "-p",
-                    r#"{"metadata":{"labels":{"foo":"bar"}}}"#,
-                ])?;
-                shell.run(&[
-                    "delete",
-                    "--raw",
-                    "/apis/ext.cattle.io/v1/kubeconfigs?labelSelector=foo%3Dbar",
-                ])?;
-                let text = shell.run(&["get", "kubeconfig", "-o", "name"])?.stdout_text();
-                expect_eq("what is left", &2, &text.lines().count())?;
-                shell.run(&["delete", "--raw", "/apis/ext.cattle.io/v1/kubeconfigs"])?;
-                shell.run(&["get", "kubeconfig"])?.expect_stderr_has("No resources found")
-            },
-        ),
-        rule(
-            "patch_description",
-            "kubectl patch updates the description, which then reads so",
-            "Updating a Kubeconfig",
-            User::Admin,
-            |shell| {
-                let ran = shell.run(&[
-                    "patch",
-                    "kubeconfig",
-                    "kubeconfig-zp786",
-                    "--type",
-                    "merge",
-                    "-p",
-                    r#"{"spec":{"description":"Updated description"}}"#,
-                ])?;
-                expect_eq(
-                    "stdout",
-                    &"kubeconfig.ext.cattle.io/kubeconfig-zp786 patched",
-                    &ran.stdout_text().trim(),
-                )?;
-                let ran = shell.run(&[
-                    "get",
-                    "kubeconfig",
-                    "kubeconfig-zp786",
-                    "-o",
-                    "jsonpath={.spec.description}",
-                ])?;
-                expect_eq("the description", &"Updated description", &ran.stdout_text().trim())
-            },
-        ),
-        rule(
-            "patch_label",
-            "kubectl patch adds a label, which then reads so",
-            "Updating a Kubeconfig",
-            User::Admin,
-            |shell| {
-                shell.run(&[
-                    "patch",
-                    "kubeconfig",
-                    "kubeconfig-zp786",
-                    "--type",
-                    "merge",
-                    "-p",
-                    r#"{"metadata":{"labels":{"foo":"bar"}}}"#,
-                ])?;
-                let ran = shell.run(&[
-                    "get",
-                    "kubeconfig",
-                    "kubeconfig-zp786",
-                    "-o",
-                    "jsonpath={.metadata.labels.foo}",
-                ])?;
-                expect_eq("the label", &"bar", &ran.stdout_text().trim())
-            },
-        ),
-        rule(
-            "edit",
-            "kubectl edit changes what may be changed",
-            "Updating a Kubeconfig",
-            User::Admin,
-            |shell| {
-                let run = shell.kubectl(&["edit", "kubeconfig", "kubeconfig-zp786"])?;
-                let run = run.env("KUBE_EDITOR", "sed -i s/all.clusters/edited/");
-                let path = std::env::var_os("PATH").unwrap_or_default();
-                let ran = run.env("PATH", path).go()?;
-                ran.expect_exit(0)?;
-                let ran = shell.run(&[
-                    "get",
-                    "kubeconfig",
-                    "kubeconfig-zp786",
-                    "-o",
-                    "jsonpath={.spec.description}",
-                ])?;
-                expect_eq("the description", &"edited", &ran.stdout_text().trim())
-            },
-        ),
-        rule(
             "works",
             "The kubeconfig that was created lists pods until it is deleted",
             "Kubeconfig Resource",
@@ -410,7 +276,6 @@ pub(super) fn all() -> Vec<Rule> {
             |shell| {
                 let made =
                     Made::new(shell.server, User::Wanda, &json!({"clusters": ["c-m-p66cdvlj"]}))?;
-                let Some(kubectl) = find_program("kubectl") else { return skip("kubectl on PATH") };
                 let Some(url) = shell.server.https_url() else {
                     return skip("a server that tells its https address");
                 };
@@ -432,12 +297,8 @@ pub(super) fn all() -> Vec<Rule> {
                 let file =
                     shell.bench.sandbox()?.write("cwd/created", document.to_string(), 0o600)?;
                 let pods = || {
-                    shell
-                        .bench
-                        .program(&kubectl)?
-                        .env("KUBECONFIG", &file)
-                        .args(["get", "pods", "-A"])
-                        .go()
+                    let kubectl = shell.bench.stock_kubectl()?.env("KUBECONFIG", &file);
+                    kubectl.args(["get", "pods", "-A"]).go()
                 };
                 pods()?.expect_exit(0)?;
                 super::site::call(shell.server, User::Wanda, "DELETE", &made.path())?

@@ -2,21 +2,25 @@
 
 mod api;
 mod changes;
+mod changes_refused;
 mod clusters;
 mod create;
 mod create_contents;
+mod create_order;
 mod create_refused;
 mod delete;
 mod delete_collection;
 mod everywhere;
 mod forms;
 mod kubectl;
+mod kubectl_changes;
 mod list;
 mod scenarios;
 mod site;
 mod tokens;
 mod watch;
 mod works;
+mod writable;
 
 use std::borrow::Cow;
 
@@ -33,20 +37,24 @@ pub(crate) fn all() -> Outcome<Vec<Rule>> {
     let mut rules = Vec::new();
     rules.extend(api::all());
     rules.extend(changes::all());
+    rules.extend(changes_refused::all());
     rules.extend(clusters::all());
     rules.extend(create::all());
     rules.extend(create_contents::all());
+    rules.extend(create_order::all());
     rules.extend(create_refused::all());
     rules.extend(delete::all());
     rules.extend(delete_collection::all());
     rules.extend(everywhere::all());
     rules.extend(forms::all());
     rules.extend(kubectl::all());
+    rules.extend(kubectl_changes::all());
     rules.extend(list::all());
     rules.extend(scenarios::all()?);
     rules.extend(tokens::all());
     rules.extend(watch::all());
     rules.extend(works::all());
+    rules.extend(writable::all());
     Ok(rules)
 }
 
