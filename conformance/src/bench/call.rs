@@ -14,7 +14,7 @@ use serde_json::Value;
 use url::Url;
 
 use super::contract::{self, Generation, System};
-use super::evidence::{Evidence, shown};
+use super::evidence::{Evidence, Glimpse, shown};
 use super::guest::Guest;
 use super::http::{Headers, Request, Response, Wire};
 use crate::verdict::{Outcome, Reason, expect_eq, fail, skip};
@@ -235,12 +235,12 @@ impl Call {
         self.evidence.hide_tokens_of(&exchange);
         let Exchange { request, response, .. } = &exchange;
         if !self.quiet {
-            self.evidence.note(format!(
-                "asked: {line} {}\n  answered: {} {}",
-                shown(&request.body),
-                response.status,
-                shown(&response.body),
-            ));
+            let (asked, status, answered) =
+                (Glimpse::of(&request.body), response.status, Glimpse::of(&response.body));
+            self.evidence.note_later(move || {
+                let (asked, answered) = (asked.shown(), answered.shown());
+                format!("asked: {line} {asked}\n  answered: {status} {answered}")
+            });
         }
         if let Some(guest) = guest {
             guest.note(request, response)?;

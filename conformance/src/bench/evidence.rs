@@ -12,11 +12,14 @@ pub struct Evidence(Arc<Mutex<Log>>);
 
 #[derive(Default)]
 struct Log {
-    notes: Vec<String>,
+    notes: Vec<Note>,
     secrets: Vec<Canary>,
     /// Where things are to stand after the rule, what stands.
     standing: Option<Standing>,
 }
+
+/// What happened, told when it is asked for: most rules pass, and of them nobody asks.
+type Note = Arc<dyn Fn() -> String + Send + Sync>;
 
 /// Servers and the like that outlive their rule, for a person to look at.
 pub(crate) type Standing = Vec<Box<dyn Send>>;
@@ -26,7 +29,13 @@ const NOTE_LIMIT: usize = 4096;
 
 impl Evidence {
     pub fn note(&self, text: impl Into<String>) {
-        self.lock().notes.push(text.into());
+        let text = text.into();
+        self.note_later(move || text.clone());
+    }
+
+    /// A note that takes longer to write than to remember what it is of.
+    pub(crate) fn note_later(&self, write: impl Fn() -> String + Send + Sync + 'static) {
+        self.lock().notes.push(Arc::new(write));
     }
 
     /// Tokens that an answer hands out are not shown, whoever it is from.
@@ -87,7 +96,7 @@ impl Evidence {
     /// only then cut, which would leave half a token behind.
     pub(crate) fn lines(&self) -> Vec<String> {
         let notes = self.lock().notes.clone();
-        notes.iter().map(|note| cut(self.redact(note))).collect()
+        notes.iter().map(|note| cut(self.redact(&note()))).collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, Log> {
@@ -104,11 +113,36 @@ fn cut(mut text: String) -> String {
     text
 }
 
+/// As much of a message as a note will show.
+pub(crate) struct Glimpse {
+    beginning: Vec<u8>,
+    cut: bool,
+}
+
+impl Glimpse {
+    pub(crate) fn of(bytes: &[u8]) -> Self {
+        let beginning = bytes[..bytes.len().min(2 * NOTE_LIMIT)].to_vec();
+        Self { cut: beginning.len() < bytes.len(), beginning }
+    }
+
+    /// As text that is safe to show on a terminal.
+    pub(crate) fn shown(&self) -> String {
+        let mut text = printable(&self.beginning);
+        if self.cut {
+            text.push_str(" [cut]");
+        }
+        text
+    }
+}
+
 /// Bytes as text that is safe to show on a terminal; the beginning, where there are very many.
 pub(crate) fn shown(bytes: &[u8]) -> String {
-    let cut = bytes.len().min(2 * NOTE_LIMIT);
-    let mut text = String::with_capacity(cut);
-    for c in String::from_utf8_lossy(&bytes[..cut]).chars() {
+    Glimpse::of(bytes).shown()
+}
+
+fn printable(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len());
+    for c in String::from_utf8_lossy(bytes).chars() {
         match c {
             '\n' | '\t' => text.push(c),
             c if c.is_control() || ('\u{200e}'..='\u{206f}').contains(&c) => {
@@ -116,9 +150,6 @@ pub(crate) fn shown(bytes: &[u8]) -> String {
             }
             c => text.push(c),
         }
-    }
-    if cut < bytes.len() {
-        text.push_str(" [cut]");
     }
     text
 }

@@ -5,7 +5,7 @@ use std::process::{Child, ExitStatus};
 use std::time::Instant;
 
 use super::adapter;
-use super::evidence::{Evidence, shown};
+use super::evidence::{Evidence, Glimpse, shown};
 use super::process;
 use super::ran::{Exit, Ran};
 use super::sandbox::{Sandbox, Tree};
@@ -84,15 +84,17 @@ impl Running<'_> {
             after: self.sandbox.snapshot()?,
             line: self.line,
         };
-        self.evidence.note(format!(
-            "ran: {}\n  ended: {} after {} ms\n  stdout: {}\n  stderr: {}\n  files: {}",
-            ran.line,
-            ran.exit,
-            ran.duration.as_millis(),
-            indented(&ran.stdout),
-            indented(&ran.stderr),
-            ran.file_changes().join("; "),
-        ));
+        let (line, exit, took) = (ran.line.clone(), ran.exit, ran.duration.as_millis());
+        let (stdout, stderr) = (Glimpse::of(&ran.stdout), Glimpse::of(&ran.stderr));
+        let files = ran.file_changes();
+        self.evidence.note_later(move || {
+            let (stdout, stderr) = (indented(&stdout), indented(&stderr));
+            let files = files.join("; ");
+            format!(
+                "ran: {line}\n  ended: {exit} after {took} ms\n  stdout: {stdout}\n  \
+                 stderr: {stderr}\n  files: {files}"
+            )
+        });
         if self.adapted && ran.exit == Exit::Code(adapter::CANNOT) {
             let said = shown(&ran.stderr);
             let why = said.trim().lines().last().unwrap_or_default().to_owned();
@@ -114,10 +116,7 @@ pub(super) fn exit_of(status: Option<ExitStatus>) -> Exit {
     }
 }
 
-fn indented(bytes: &[u8]) -> String {
-    if bytes.is_empty() {
-        "(empty)".into()
-    } else {
-        shown(bytes).trim_end().replace('\n', "\n    ")
-    }
+fn indented(glimpse: &Glimpse) -> String {
+    let text = glimpse.shown();
+    if text.is_empty() { "(empty)".into() } else { text.trim_end().replace('\n', "\n    ") }
 }

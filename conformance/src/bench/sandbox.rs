@@ -2,7 +2,7 @@
 //! all below one temporary directory whose whole tree can be compared before and after.
 
 use std::collections::BTreeMap;
-use std::ffi::{CStr, OsStr};
+use std::ffi::{CStr, OsStr, OsString};
 use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
@@ -22,6 +22,17 @@ pub struct Sandbox {
     records: PathBuf,
 }
 
+const SKELETON: [&str; 8] =
+    ["", "home", "home/.config", "home/.local", "home/.local/state", "tmp", "bin", "cwd"];
+
+impl Drop for Sandbox {
+    fn drop(&mut self) {
+        if self.dir.is_some() {
+            self.clear();
+        }
+    }
+}
+
 impl Sandbox {
     pub(crate) fn new(keep: bool) -> io::Result<Self> {
         let prefix = "plexctl-bench-";
@@ -34,12 +45,18 @@ impl Sandbox {
         };
         let (root, records) = (dir.path().join("box"), dir.path().join("records"));
         fs::create_dir(&records)?;
-        for name in
-            ["", "home", "home/.config", "home/.local", "home/.local/state", "tmp", "bin", "cwd"]
-        {
+        for name in SKELETON {
             fs::create_dir(root.join(name))?;
         }
         Ok(Self { dir: Some(dir), root, records })
+    }
+
+    /// What a rule left as it was need not be looked into before it can go.
+    fn clear(&self) {
+        for name in SKELETON.iter().rev() {
+            let _ = fs::remove_dir(self.root.join(name));
+        }
+        let _ = fs::remove_dir(&self.records);
     }
 
     pub fn root(&self) -> &Path {
@@ -89,15 +106,18 @@ impl Sandbox {
         mode: u32,
     ) -> io::Result<PathBuf> {
         let path = self.root.join(path);
-        if let Some(parent) = path.parent() {
-            fs::create_dir_all(parent)?;
-        }
-        let mut file = fs::OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(&path)?;
+        let mut how = fs::OpenOptions::new();
+        how.write(true).create(true).truncate(true).mode(0o600);
+        let mut file = match how.open(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                // Nearly always it is there.
+                if let Some(parent) = path.parent() {
+                    fs::create_dir_all(parent)?;
+                }
+                how.open(&path)
+            }
+            opened => opened,
+        }?;
         file.write_all(bytes.as_ref())?;
         file.set_permissions(fs::Permissions::from_mode(mode))?;
         Ok(path)
@@ -126,14 +146,14 @@ impl Sandbox {
     pub fn snapshot(&self) -> io::Result<Tree> {
         let mut entries = BTreeMap::new();
         let root = openat(CWD, &self.root, DIRECTORY, Mode::empty())?;
-        walk(root, Path::new(""), &mut entries)?;
+        walk(root, OsStr::new(""), &mut entries)?;
         Ok(Tree(entries))
     }
 }
 
 /// Everything below the sandbox at one moment, by relative path.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Tree(BTreeMap<PathBuf, Entry>);
+pub struct Tree(BTreeMap<OsString, Entry>);
 
 /// One entry of the tree; two are equal when kind, mode and content are.
 #[derive(Clone, PartialEq, Eq)]
@@ -163,11 +183,11 @@ impl fmt::Debug for Entry {
 
 impl Tree {
     pub fn get(&self, path: impl AsRef<Path>) -> Option<&Entry> {
-        self.0.get(path.as_ref())
+        self.0.get(path.as_ref().as_os_str())
     }
 
     pub fn iter(&self) -> impl Iterator<Item = (&Path, &Entry)> {
-        self.0.iter().map(|(path, entry)| (path.as_path(), entry))
+        self.0.iter().map(|(path, entry)| (Path::new(path), entry))
     }
 
     /// What changed from `self` to `after`, as one line each: `+ path`, `- path`, `~ path`.
@@ -193,7 +213,7 @@ impl Tree {
 
 /// Enters what stands in `dir`, which is called `name` in the tree. Every run of a subject is
 /// looked at twice, so this asks the kernel for no path longer than one name.
-fn walk(dir: OwnedFd, name: &Path, entries: &mut BTreeMap<PathBuf, Entry>) -> io::Result<()> {
+fn walk(dir: OwnedFd, name: &OsStr, entries: &mut BTreeMap<OsString, Entry>) -> io::Result<()> {
     // The directory itself is read; `read_from` would open it a second time.
     let mut listing = Dir::new(dir)?;
     while let Some(item) = listing.read() {
@@ -212,12 +232,18 @@ fn walk(dir: OwnedFd, name: &Path, entries: &mut BTreeMap<PathBuf, Entry>) -> io
                 None => continue,
             },
             FileType::RegularFile => {
-                (EntryKind::File, content(dir, item.file_name()).unwrap_or_default())
+                let size = usize::try_from(stat.st_size).unwrap_or_default();
+                (EntryKind::File, content(dir, item.file_name(), size).unwrap_or_default())
             }
             FileType::Fifo => (EntryKind::Fifo, Vec::new()),
             _ => (EntryKind::Other, Vec::new()),
         };
-        let path = name.join(OsStr::from_bytes(item.file_name().to_bytes()));
+        let mut path = OsString::with_capacity(name.len() + 32);
+        path.push(name);
+        if !name.is_empty() {
+            path.push("/");
+        }
+        path.push(OsStr::from_bytes(item.file_name().to_bytes()));
         #[cfg_attr(
             target_os = "linux",
             expect(clippy::useless_conversion, reason = "macOS counts modes in 16 bits")
@@ -246,11 +272,13 @@ fn there<T>(looked: rustix::io::Result<T>) -> io::Result<Option<T>> {
     }
 }
 
-fn content(dir: impl AsFd, name: &CStr) -> io::Result<Vec<u8>> {
+fn content(dir: impl AsFd, name: &CStr, size: usize) -> io::Result<Vec<u8>> {
     // Never waits for a writer, should a pipe have taken the place of the file.
     let how = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let file = openat(dir, name, how, Mode::empty())?;
-    let mut bytes = Vec::new();
-    File::from(file).read_to_end(&mut bytes)?;
+    // A size is only a claim: a file may be nearly all hole.
+    let mut bytes = Vec::with_capacity(size.min(1 << 20) + 1);
+    // Not as a file, which would be asked for its size and its place first.
+    File::from(file).take(u64::MAX).read_to_end(&mut bytes)?;
     Ok(bytes)
 }

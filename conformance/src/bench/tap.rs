@@ -9,7 +9,7 @@ use std::thread::{self, JoinHandle};
 use super::Address;
 use super::call::{Endpoint, Exchange};
 use super::contract;
-use super::evidence::{Evidence, shown};
+use super::evidence::{Evidence, Glimpse};
 use super::http::Wire;
 use super::server::Server;
 use crate::verdict::{Outcome, broken, expect_eq};
@@ -139,14 +139,13 @@ fn relay(socket: TcpStream, shared: &Shared) {
         let (prefix, generation) = (shared.upstream.prefix.clone(), shared.upstream.generation);
         let exchange = Exchange::new(prefix, generation, request, response.clone());
         shared.evidence.hide_tokens_of(&exchange);
-        shared.evidence.note(format!(
-            "the tap saw: {} {} {}\n  answered: {} {}",
-            exchange.request.method,
-            exchange.request.path,
-            shown(&exchange.request.body),
-            response.status,
-            shown(&response.body),
-        ));
+        let line = format!("{} {}", exchange.request.method, exchange.request.path);
+        let (asked, status, answered) =
+            (Glimpse::of(&exchange.request.body), response.status, Glimpse::of(&response.body));
+        shared.evidence.note_later(move || {
+            let (asked, answered) = (asked.shown(), answered.shown());
+            format!("the tap saw: {line} {asked}\n  answered: {status} {answered}")
+        });
         shared.exchanges.lock().unwrap_or_else(PoisonError::into_inner).push(exchange);
         if response.write_to(&mut client.stream).is_err() {
             return;

@@ -17,7 +17,7 @@ use super::play::After;
 use super::prepare::prepare;
 use super::stream::Stream;
 use crate::bench::canary::Canary;
-use crate::bench::evidence::{Evidence, shown};
+use crate::bench::evidence::{Evidence, Glimpse};
 use crate::bench::http::{Request, Wire};
 use crate::bench::issued::Issued;
 use crate::bench::workers;
@@ -146,12 +146,10 @@ impl Court {
         let mut ledger = self.lock();
         ledger.seen.push(Seen { operation, request: request.clone() });
         self.changed.notify_all();
-        self.evidence.note(format!(
-            "the referee saw {operation}: {} {} {}",
-            request.method,
-            request.path,
-            shown(&request.body)
-        ));
+        let (line, body) =
+            (format!("{} {}", request.method, request.path), Glimpse::of(&request.body));
+        self.evidence
+            .note_later(move || format!("the referee saw {operation}: {line} {}", body.shown()));
         match operation {
             "IssueSession" => {
                 let nth = ledger.issue_count.min(self.answers.len().saturating_sub(1));
@@ -251,7 +249,7 @@ fn converse(socket: TcpStream, court: &Court) -> Outcome {
             }
             court.lock().issued.push(issued.clone());
         }
-        court.evidence.note(prepared.told());
+        court.evidence.note_later(prepared.told());
         match prepared.play(&mut wire.stream) {
             Ok(After::KeepAlive) => {}
             Ok(After::Close) | Err(_) => return Ok(()),

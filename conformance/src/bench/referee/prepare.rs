@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::answer::{Answer, Body, ContentLength};
-use crate::bench::evidence::shown;
+use crate::bench::evidence::{Glimpse, shown};
 use crate::bench::http::{Headers, Request};
 use crate::bench::issued::{self, Issued};
 use crate::verdict::{Outcome, broken};
@@ -32,17 +32,20 @@ pub(crate) struct Prepared {
 
 impl Prepared {
     /// What is about to be answered, for the one who has to understand what came of it.
-    pub(crate) fn told(&self) -> String {
-        if let Some(raw) = self.answer.wire.as_ref().and_then(|wire| wire.raw.as_ref()) {
-            return format!("  the referee answered, raw: {}", shown(raw.as_bytes()));
+    pub(crate) fn told(&self) -> impl Fn() -> String + Send + Sync + 'static {
+        let answer = Arc::clone(&self.answer);
+        let (head, body) = (Glimpse::of(&self.head), Glimpse::of(&self.body));
+        move || {
+            if let Some(raw) = answer.wire.as_ref().and_then(|wire| wire.raw.as_ref()) {
+                return format!("  the referee answered, raw: {}", shown(raw.as_bytes()));
+            }
+            let head = head.shown().trim_end().replace('\n', "\n    ");
+            let how = match &answer.wire {
+                Some(wire) => format!(" (on the wire: {wire:?})"),
+                None => String::new(),
+            };
+            format!("  the referee answered{how}: {head}\n\n    {}", body.shown())
         }
-        let head = shown(&self.head);
-        let head = head.trim_end().replace('\n', "\n    ");
-        let how = match &self.answer.wire {
-            Some(wire) => format!(" (on the wire: {wire:?})"),
-            None => String::new(),
-        };
-        format!("  the referee answered{how}: {head}\n\n    {}", shown(&self.body))
     }
 }
 
