@@ -142,7 +142,13 @@ impl Contract {
 
     /// Fails when `value` is not of the schema; `key` names the schema for the cache.
     fn judge(&self, what: &str, key: &str, schema: &Value, value: &Value) -> Outcome {
-        match self.validator(key, schema)?.iter_errors(value).next() {
+        // Many answers are of one named schema, which is then compiled once for all of them.
+        let key = schema["$ref"].as_str().unwrap_or(key);
+        let validator = self.validator(key, schema)?;
+        if validator.is_valid(value) {
+            return Ok(());
+        }
+        match validator.iter_errors(value).next() {
             None => Ok(()),
             Some(error) => {
                 let place = error.instance_path().to_string();

@@ -12,6 +12,8 @@ use super::stream::Stream;
 /// A silent or endless answer ends here at the latest.
 pub(super) const LIFETIME: Duration = Duration::from_secs(60);
 
+const ONE_PIECE: usize = 64 * 1024;
+
 /// Whether the connection lives on after an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum After {
@@ -44,8 +46,14 @@ impl Prepared {
                 stream.flush()?;
                 drip_out(stream, body, drip)?;
             }
-            None => {
+            // In one piece, as servers do; what is as large as this is in many anyhow.
+            None if body.len() < ONE_PIECE => {
                 stream.write_all(&[head, body].concat())?;
+                stream.flush()?;
+            }
+            None => {
+                stream.write_all(head)?;
+                stream.write_all(body)?;
                 stream.flush()?;
             }
         }

@@ -8,6 +8,8 @@ use flate2::read::MultiGzDecoder;
 
 use crate::verdict::{Outcome, fail};
 
+/// As much as is read at a time.
+const CHUNK: usize = 16 * 1024;
 /// As much as is compared at a time.
 const PART: u64 = 64 * 1024;
 
@@ -43,6 +45,14 @@ pub(super) enum Enough {
 }
 
 impl Enough {
+    /// As far as it is known, how much will be heard.
+    fn at_most(self) -> usize {
+        match self {
+            Self::Bytes(count) => count + CHUNK,
+            Self::Everything | Self::OfBody(_) => 0,
+        }
+    }
+
     fn is(self, heard: &[u8]) -> bool {
         match self {
             Self::Everything => false,
@@ -58,9 +68,9 @@ impl Enough {
 /// Listens until the end, or until there was enough.
 pub(super) fn listen(connection: &mut dyn Read, enough: Enough) -> Heard {
     let started = Instant::now();
-    let mut bytes = Vec::new();
+    let mut bytes = Vec::with_capacity(enough.at_most());
     let mut silence = None;
-    let mut chunk = vec![0_u8; 64 * 1024];
+    let mut chunk = [0_u8; CHUNK];
     let end = loop {
         if enough.is(&bytes) {
             break End::Enough;
