@@ -6,6 +6,8 @@ use std::io;
 use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 
+use memchr::memmem;
+
 use super::canary::Canary;
 use super::process;
 use super::sandbox::Sandbox;
@@ -119,7 +121,7 @@ impl SshCall {
     fn read(record: &[u8]) -> Option<Self> {
         let mut rest = record;
         let mut part = || {
-            let end = rest.windows(MARK.len()).position(|here| here == MARK)?;
+            let end = memmem::find(rest, MARK)?;
             let part = &rest[..end];
             rest = &rest[end + MARK.len()..];
             Some(part)

@@ -2,6 +2,8 @@
 
 use std::io::{self, Read, Write};
 
+use memchr::memmem;
+
 /// Header fields in the order they came, names as they came.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Headers(pub Vec<(String, String)>);
@@ -172,7 +174,7 @@ impl<S: Read> Wire<S> {
 
     fn read_head(&mut self) -> io::Result<Option<Vec<u8>>> {
         loop {
-            if let Some(end) = self.buffer.windows(4).position(|four| four == b"\r\n\r\n") {
+            if let Some(end) = memmem::find(&self.buffer, b"\r\n\r\n") {
                 let rest = self.buffer.split_off(end + 4);
                 return Ok(Some(std::mem::replace(&mut self.buffer, rest)));
             }
@@ -225,7 +227,7 @@ impl<S: Read> Wire<S> {
 
     fn read_line(&mut self) -> io::Result<String> {
         loop {
-            if let Some(end) = self.buffer.windows(2).position(|two| two == b"\r\n") {
+            if let Some(end) = memmem::find(&self.buffer, b"\r\n") {
                 let line = self.read_exactly(end + 2)?;
                 return Ok(String::from_utf8_lossy(&line[..end]).into_owned());
             }

@@ -10,6 +10,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use memchr::memmem;
 use rustix::fs::{Mode, OFlags};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{Winsize, tcsetwinsize};
@@ -134,7 +135,7 @@ impl Terminal {
             let from = self.looked.get();
             let fresh = &shown_now.bytes[from..];
             let needle = text.as_bytes();
-            if let Some(at) = fresh.windows(needle.len()).position(|window| window == needle) {
+            if let Some(at) = memmem::find(fresh, needle) {
                 self.looked.set(from + at + needle.len());
                 return Ok(());
             }

@@ -143,7 +143,8 @@ impl Contract {
     /// Fails when `value` is not of the schema; `key` names the schema for the cache.
     fn judge(&self, what: &str, key: &str, schema: &Value, value: &Value) -> Outcome {
         // Many answers are of one named schema, which is then compiled once for all of them.
-        let key = schema["$ref"].as_str().unwrap_or(key);
+        let named = schema.as_object().filter(|members| members.len() == 1);
+        let key = named.and_then(|only| only.get("$ref")?.as_str()).unwrap_or(key);
         let validator = self.validator(key, schema)?;
         if validator.is_valid(value) {
             return Ok(());

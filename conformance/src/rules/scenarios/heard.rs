@@ -5,6 +5,7 @@ use std::io::{Cursor, ErrorKind, Read};
 use std::time::{Duration, Instant};
 
 use flate2::read::MultiGzDecoder;
+use memchr::memmem;
 
 use crate::verdict::{Outcome, fail};
 
@@ -58,7 +59,7 @@ impl Enough {
             Self::Everything => false,
             Self::Bytes(count) => heard.len() >= count,
             Self::OfBody(count) => {
-                let head = heard.windows(4).position(|four| four == b"\r\n\r\n");
+                let head = memmem::find(heard, b"\r\n\r\n");
                 head.is_some_and(|at| heard.len() >= at + 4 + count)
             }
         }
@@ -104,7 +105,7 @@ pub(super) struct Message {
 
 impl Message {
     pub(super) fn parse(mut bytes: Vec<u8>) -> Outcome<Self> {
-        let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") else {
+        let Some(end) = memmem::find(&bytes, b"\r\n\r\n") else {
             return fail(
                 "the answer",
                 "a whole head",
@@ -198,7 +199,7 @@ fn unchunked(mut rest: &[u8]) -> Outcome<Vec<u8>> {
 fn split<'a>(bytes: &'a [u8], separator: &[u8]) -> Vec<&'a [u8]> {
     let mut parts = Vec::new();
     let mut rest = bytes;
-    while let Some(at) = rest.windows(separator.len()).position(|here| here == separator) {
+    while let Some(at) = memmem::find(rest, separator) {
         parts.push(&rest[..at]);
         rest = &rest[at + separator.len()..];
     }
