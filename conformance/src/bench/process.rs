@@ -9,8 +9,10 @@ use std::io::{self, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus};
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Arc, Once, PoisonError, RwLock};
 use std::time::{Duration, Instant};
+
+use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 
 use super::patience::Pauses;
 use super::streams::Streams;
@@ -21,8 +23,29 @@ const LAST_WORDS: Duration = Duration::from_secs(2);
 static SPAWNING: RwLock<()> = RwLock::new(());
 
 pub(crate) fn spawn(command: &mut Command) -> io::Result<Child> {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(heed_signals);
     let _shared = SPAWNING.read().unwrap_or_else(PoisonError::into_inner);
     command.spawn()
+}
+
+/// A shell starts what it puts in the background with SIGINT ignored, `nohup` does so with SIGHUP,
+/// and every child would ignore them too. What has a handler instead starts anew in a child; ours
+/// does nothing, which to us is as before.
+fn heed_signals() {
+    let ignored = ignored_signals();
+    for signal in [SIGHUP, SIGINT, SIGQUIT, SIGTERM] {
+        if ignored & (1 << (signal - 1)) != 0 {
+            let _ = signal_hook::flag::register(signal, Arc::default());
+        }
+    }
+}
+
+/// As Linux tells it; elsewhere nobody does without unsafe code.
+fn ignored_signals() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or_default()
 }
 
 pub(crate) fn write_executable(path: &Path, text: &str) -> io::Result<()> {

@@ -1,6 +1,7 @@
 //! Each exit code of the runner, brought about.
 
 use std::fs;
+use std::process::Command;
 
 use tempfile::TempDir;
 
@@ -144,4 +145,18 @@ fn exit_5_when_nothing_ran() {
     assert_eq!(code(&output), 5, "skips alone are no success: {output:?}");
     assert!(stdout(&output).contains("a server to judge"), "{output:?}");
     assert_eq!(code(&conformance(&["list", "--rule", "no.such.rule"])), 5);
+}
+
+/// What a shell puts in the background ignores SIGINT, and `nohup` SIGHUP; their children need not.
+#[test]
+fn a_run_in_the_background_judges_as_one_in_front() {
+    let (conformance, plexctl) = (env!("CARGO_BIN_EXE_conformance"), &binaries().plexctl);
+    let output = Command::new("/bin/sh")
+        .args(["-c", "trap '' HUP INT QUIT TERM; exec \"$@\"", "sh", conformance, "run"])
+        .args(["--rule", "*.process.signal_*", "--plexctl"])
+        .arg(plexctl)
+        .output()
+        .unwrap();
+    assert_eq!(code(&output), 0, "{output:?}");
+    assert!(!stdout(&output).starts_with("0 of 0"), "{output:?}");
 }

@@ -79,7 +79,7 @@ pub(super) async fn serve(
         busy: watch::Sender::new(0),
         pulse: Pulse::default(),
     });
-    let (welcome, welcomed) = oneshot::channel();
+    let (welcome, mut welcomed) = oneshot::channel();
     let visitor = Visitor::new(Arc::clone(&shared), grip.clone(), welcome);
     let deadline = tokio::time::Instant::now() + LOGIN_TIME;
     let mut door_ended = door.ended.clone();
@@ -94,20 +94,32 @@ pub(super) async fn serve(
     };
     let handle = session.handle();
     let mut session = std::pin::pin!(session);
+    let mut over = false;
     let redeemed = tokio::select! {
-        _ = &mut session => return,
+        biased;
+        welcomed = &mut welcomed => match welcomed {
+            Ok(redeemed) => redeemed,
+            Err(_) => return,
+        },
+        // Who is let in, asks and leaves before we look again has been here all the same.
+        _ = &mut session => match welcomed.try_recv() {
+            Ok(redeemed) => {
+                over = true;
+                redeemed
+            }
+            Err(_) => return,
+        },
         () = tokio::time::sleep_until(deadline) => return,
         reason = end_of(&mut door_ended) => {
             let _ = handle.disconnect(Disconnect::ByApplication, reason.words().into(), String::new()).await;
             let _ = tokio::time::timeout(LAST_WORDS, &mut session).await;
             return;
         }
-        welcomed = welcomed => match welcomed {
-            Ok(redeemed) => redeemed,
-            Err(_) => return,
-        },
     };
     let _stay = Stay::begin(number, &door, &ledger, &shared);
+    if over {
+        return;
+    }
     tokio::select! {
         _ = &mut session => {}
         reason = end_of_either(redeemed, door_ended) => {
