@@ -94,20 +94,10 @@ pub(super) async fn serve(
     };
     let handle = session.handle();
     let mut session = std::pin::pin!(session);
-    let mut over = false;
-    let redeemed = tokio::select! {
-        biased;
-        welcomed = &mut welcomed => match welcomed {
-            Ok(redeemed) => redeemed,
-            Err(_) => return,
-        },
-        // Who is let in, asks and leaves before we look again has been here all the same.
-        _ = &mut session => match welcomed.try_recv() {
-            Ok(redeemed) => {
-                over = true;
-                redeemed
-            }
-            Err(_) => return,
+    let (redeemed, over) = tokio::select! {
+        admitted = admitted(&mut session, &mut welcomed) => match admitted {
+            Some(admitted) => admitted,
+            None => return,
         },
         () = tokio::time::sleep_until(deadline) => return,
         reason = end_of(&mut door_ended) => {
@@ -132,6 +122,19 @@ pub(super) async fn serve(
             };
             let _ = tokio::time::timeout(LAST_WORDS, goodbye).await;
         }
+    }
+}
+
+/// Waits until the visitor is let in, and tells whether the session is over all the same: who asks
+/// and leaves before anybody has looked has been here. `None` for one who was not let in.
+async fn admitted(
+    session: impl Future,
+    welcomed: &mut oneshot::Receiver<Redeemed>,
+) -> Option<(Redeemed, bool)> {
+    tokio::select! {
+        biased;
+        welcomed = &mut *welcomed => Some((welcomed.ok()?, false)),
+        _ = session => Some((welcomed.try_recv().ok()?, true)),
     }
 }
 
@@ -171,5 +174,37 @@ impl Drop for Stay<'_> {
             bytes_in,
             bytes_out,
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn who_leaves_as_soon_as_he_is_let_in_was_let_in() {
+        let ended = watch::Sender::new(None).subscribe();
+        let redeemed = || Redeemed {
+            session_id: uuid::Uuid::nil(),
+            user: "ops".to_owned(),
+            allowed_commands: Vec::new(),
+            expires_at: jiff::Timestamp::MAX,
+            ended: ended.clone(),
+        };
+        // A choice by chance would go wrong every second time.
+        for _ in 0..64 {
+            let (welcome, mut welcomed) = oneshot::channel();
+            assert!(welcome.send(redeemed()).is_ok());
+            assert!(admitted(std::future::ready(()), &mut welcomed).await.is_some());
+        }
+        // Let in while the session ran its last.
+        let (welcome, mut welcomed) = oneshot::channel();
+        let session = async { assert!(welcome.send(redeemed()).is_ok()) };
+        let admitted_late = admitted(session, &mut welcomed).await;
+        assert!(matches!(admitted_late, Some((_, true))));
+        // And who was never let in.
+        let (welcome, mut welcomed) = oneshot::channel::<Redeemed>();
+        assert!(admitted(std::future::ready(()), &mut welcomed).await.is_none());
+        drop(welcome);
     }
 }
