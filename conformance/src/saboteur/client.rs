@@ -171,9 +171,15 @@ fn afterwards(
             _ => {}
         }
     }
-    // A stream that cannot be written is the caller's affair, as it would be for the honest one.
     if capture_out || !stdout.is_empty() {
-        let _ = io::stdout().write_all(&stdout).and_then(|()| io::stdout().flush());
+        let written = io::stdout().write_all(&stdout).and_then(|()| io::stdout().flush());
+        // A full disk fails the run, as it would the honest one's; a reader that has gone does not.
+        if written.is_err_and(|error| error.kind() == io::ErrorKind::StorageFull)
+            && ended.status.success()
+        {
+            stderr.extend(b"plexctl: stdout: no space is left\n");
+            code = code.or(Some(1));
+        }
     }
     if capture_err || !stderr.is_empty() {
         let _ = io::stderr().write_all(&stderr);

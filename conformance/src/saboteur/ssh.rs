@@ -1,10 +1,11 @@
 //! A client that starts ssh otherwise: a program called `ssh` in front of the real one on PATH.
 
 use std::env;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 
 use super::stand::Stand;
@@ -14,10 +15,11 @@ use super::words::change_environment;
 
 const TOKEN: &str = "PLEXCTL_SESSION_TOKEN";
 
-/// Puts our `ssh` in front, where there is one for it to hand over to.
+/// Puts our `ssh` in front, where there is one for it to hand over to. One that cannot be started
+/// is left to the client to notice.
 pub(super) fn put_in_front(stand: &Stand, command: &mut Command) {
     let Some(path) = env::var_os("PATH") else { return };
-    if real(&path, None).is_none() {
+    if real(&path, None).is_none_or(|file| !has_its_interpreter(&file)) {
         return;
     }
     let mut whole = stand.path_entry().into_os_string();
@@ -33,6 +35,15 @@ fn real(path: &OsString, ours: Option<&PathBuf>) -> Option<PathBuf> {
         let held = fs::metadata(&file).ok()?;
         (held.is_file() && held.permissions().mode() & 0o111 != 0).then_some(file)
     })
+}
+
+/// Whether it is no script, or one whose interpreter exists.
+fn has_its_interpreter(file: &Path) -> bool {
+    let Ok(bytes) = fs::read(file) else { return true };
+    let Some(rest) = bytes.strip_prefix(b"#!") else { return true };
+    let line = rest.split(|byte| *byte == b'\n').next().unwrap_or_default().trim_ascii();
+    let interpreter = line.split(u8::is_ascii_whitespace).next().unwrap_or_default();
+    Path::new(OsStr::from_bytes(interpreter)).exists()
 }
 
 pub(super) fn play(stand: &Stand) -> ExitCode {
