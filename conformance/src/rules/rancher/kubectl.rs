@@ -8,6 +8,9 @@ use crate::bench::{Bench, Canary, Ran, Run, Server};
 use crate::rule::{Claim, Need, Rule};
 use crate::verdict::{Outcome, expect, expect_eq, skip};
 
+/// The kubeconfig that the page shows and changes.
+pub(super) const ZP786: &str = "kubeconfig-zp786";
+
 /// kubectl in a home of its own, as one user of a server.
 pub(super) struct Shell<'b> {
     bench: &'b Bench,
@@ -47,6 +50,18 @@ impl<'b> Shell<'b> {
     pub(super) fn fed(&self, args: &[&str], stdin: &str) -> Outcome<Ran> {
         let file = self.bench.sandbox()?.write("cwd/stdin", stdin, 0o600)?;
         self.kubectl(args)?.stdin_file(file).go()
+    }
+
+    /// Merges into the kubeconfig of the page.
+    pub(super) fn merge(&self, patch: &str) -> Outcome<Ran> {
+        self.run(&["patch", "kubeconfig", ZP786, "--type", "merge", "-p", patch])
+    }
+
+    /// A field of the kubeconfig of the page, as kubectl prints it.
+    pub(super) fn field(&self, path: &str) -> Outcome<String> {
+        let path = format!("jsonpath={path}");
+        let ran = self.run(&["get", "kubeconfig", ZP786, "-o", &path])?;
+        Ok(ran.stdout_text().trim().to_owned())
     }
 
     fn create(&self, spec: &str) -> Outcome<Ran> {

@@ -1,6 +1,6 @@
 //! The commands of the page that change and delete, typed into a stock kubectl.
 
-use super::kubectl::rule;
+use super::kubectl::{ZP786, rule};
 use super::site::User;
 use crate::rule::Rule;
 use crate::verdict::{expect, expect_eq};
@@ -13,7 +13,7 @@ pub(super) fn all() -> Vec<Rule> {
             "Deleting a Kubeconfig",
             User::Admin,
             |shell| {
-                let ran = shell.run(&["delete", "kubeconfig", "kubeconfig-zp786"])?;
+                let ran = shell.run(&["delete", "kubeconfig", ZP786])?;
                 expect(
                     ran.stdout_text()
                         .contains(r#"kubeconfig.ext.cattle.io "kubeconfig-zp786" deleted"#),
@@ -34,7 +34,7 @@ pub(super) fn all() -> Vec<Rule> {
                 let ran = shell.fed(&["delete", "--raw", path, "-f", "-"], body)?;
                 ran.expect_exit(1)?;
                 ran.expect_stderr_has("(Conflict)")?;
-                shell.run(&["get", "kubeconfig", "kubeconfig-zp786"]).map(drop)
+                shell.run(&["get", "kubeconfig", ZP786]).map(drop)
             },
         ),
         rule(
@@ -43,15 +43,7 @@ pub(super) fn all() -> Vec<Rule> {
             "Deleting a Collection of Kubeconfigs",
             User::Admin,
             |shell| {
-                shell.run(&[
-                    "patch",
-                    "kubeconfig",
-                    "kubeconfig-zp786",
-                    "--type",
-                    "merge",
-                    "-p",
-                    r#"{"metadata":{"labels":{"foo":"bar"}}}"#,
-                ])?;
+                shell.merge(r#"{"metadata":{"labels":{"foo":"bar"}}}"#)?;
                 shell.run(&[
                     "delete",
                     "--raw",
@@ -69,28 +61,17 @@ pub(super) fn all() -> Vec<Rule> {
             "Updating a Kubeconfig",
             User::Admin,
             |shell| {
-                let ran = shell.run(&[
-                    "patch",
-                    "kubeconfig",
-                    "kubeconfig-zp786",
-                    "--type",
-                    "merge",
-                    "-p",
-                    r#"{"spec":{"description":"Updated description"}}"#,
-                ])?;
+                let ran = shell.merge(r#"{"spec":{"description":"Updated description"}}"#)?;
                 expect_eq(
                     "stdout",
                     &"kubeconfig.ext.cattle.io/kubeconfig-zp786 patched",
                     &ran.stdout_text().trim(),
                 )?;
-                let ran = shell.run(&[
-                    "get",
-                    "kubeconfig",
-                    "kubeconfig-zp786",
-                    "-o",
-                    "jsonpath={.spec.description}",
-                ])?;
-                expect_eq("the description", &"Updated description", &ran.stdout_text().trim())
+                expect_eq(
+                    "the description",
+                    &"Updated description",
+                    &shell.field("{.spec.description}")?.as_str(),
+                )
             },
         ),
         rule(
@@ -99,23 +80,8 @@ pub(super) fn all() -> Vec<Rule> {
             "Updating a Kubeconfig",
             User::Admin,
             |shell| {
-                shell.run(&[
-                    "patch",
-                    "kubeconfig",
-                    "kubeconfig-zp786",
-                    "--type",
-                    "merge",
-                    "-p",
-                    r#"{"metadata":{"labels":{"foo":"bar"}}}"#,
-                ])?;
-                let ran = shell.run(&[
-                    "get",
-                    "kubeconfig",
-                    "kubeconfig-zp786",
-                    "-o",
-                    "jsonpath={.metadata.labels.foo}",
-                ])?;
-                expect_eq("the label", &"bar", &ran.stdout_text().trim())
+                shell.merge(r#"{"metadata":{"labels":{"foo":"bar"}}}"#)?;
+                expect_eq("the label", &"bar", &shell.field("{.metadata.labels.foo}")?.as_str())
             },
         ),
         rule(
@@ -124,19 +90,16 @@ pub(super) fn all() -> Vec<Rule> {
             "Updating a Kubeconfig",
             User::Admin,
             |shell| {
-                let run = shell.kubectl(&["edit", "kubeconfig", "kubeconfig-zp786"])?;
+                let run = shell.kubectl(&["edit", "kubeconfig", ZP786])?;
                 let run = run.env("KUBE_EDITOR", "sed -i s/all.clusters/edited/");
                 let path = std::env::var_os("PATH").unwrap_or_default();
                 let ran = run.env("PATH", path).go()?;
                 ran.expect_exit(0)?;
-                let ran = shell.run(&[
-                    "get",
-                    "kubeconfig",
-                    "kubeconfig-zp786",
-                    "-o",
-                    "jsonpath={.spec.description}",
-                ])?;
-                expect_eq("the description", &"edited", &ran.stdout_text().trim())
+                expect_eq(
+                    "the description",
+                    &"edited",
+                    &shell.field("{.spec.description}")?.as_str(),
+                )
             },
         ),
     ]
