@@ -7,6 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use conformance::catalogue;
+use conformance::report::progress::Progress;
 use conformance::rule::Rule;
 use conformance::saboteur::selfcheck::{self, Announced, Programs, Said};
 use conformance::saboteur::subject::{self, Subject};
@@ -36,8 +37,13 @@ fn judged(
     assert_eq!(empty, [""; 0], "texts under `fails` that name no rule");
     let settings = Settings { timeout: Duration::from_secs(10), ..Settings::default() };
     let pairs = choose(&announced);
-    let found = selfcheck::judge(&programs(), &announced, &rules, &pairs, 4, &settings).unwrap();
+    let found =
+        selfcheck::judge(&programs(), &announced, &rules, &pairs, 4, &settings, silent()).unwrap();
     found.into_iter().map(|one| (format!("{}: {}", one.subject, one.rule), one.said)).collect()
+}
+
+fn silent() -> Progress<'static> {
+    Progress::new(None, 0)
 }
 
 fn made_up(defect: &serde_json::Value, when: &serde_json::Value) -> Vec<Subject> {
@@ -107,4 +113,109 @@ fn a_defect_that_the_rule_sees_is_noticed_and_no_other_rule_is_blamed() {
     let other = rules.iter().position(|rule| rule.id == "kubeconfig.exit.4.forbidden").unwrap();
     let said = judged(&wrong, |announced| vec![(0, announced[0].rules[0]), (0, other)]);
     assert!(said.iter().all(|(_, said)| *said == Said::Noticed), "{said:?}");
+}
+
+/// A side, a defect and its condition, a rule that gives it a chance, and one that does not.
+const CHANCES: [(&str, &str, &str, &str, &str); 11] = [
+    (
+        "client",
+        r#"{"exit": {"to": 4}}"#,
+        r#"{"exit": [77]}"#,
+        "kubeconfig.exit.77.rebac_denied",
+        "kubeconfig.exit.4.forbidden",
+    ),
+    (
+        "client",
+        r#"{"stream": {"which": "stderr", "swallow": true}}"#,
+        r#"{"exit": [4]}"#,
+        "kubeconfig.exit.4.forbidden",
+        "kubeconfig.exit.77.rebac_denied",
+    ),
+    (
+        "client",
+        r#"{"args": {"remove": ["--output-file"]}}"#,
+        "{}",
+        "files.mode_0600_under_umask_022",
+        "kubeconfig.exit.4.forbidden",
+    ),
+    (
+        "client",
+        r#"{"env": {"set": {"PLEXCTL_MADE_UP": "1"}}}"#,
+        r#"{"command": ["ssh"]}"#,
+        "ssh.exit.4.forbidden",
+        "kubeconfig.exit.4.forbidden",
+    ),
+    (
+        "client",
+        r#"{"traffic": {"when": {"code": ["rebac_denied"]}, "act": {"answer": {"status": 404}}}}"#,
+        "{}",
+        "kubeconfig.exit.77.rebac_denied",
+        "kubeconfig.exit.4.forbidden",
+    ),
+    (
+        "server",
+        r#"{"traffic": {"when": {"path_has": ["/authz/"]}, "act": {"answer": {"status": 404}}}}"#,
+        "{}",
+        "server.check_authorization.denied",
+        "server.health.ready",
+    ),
+    (
+        "server",
+        r#"{"traffic": {"when": {"path_has": ["/authz/"]}, "act": {"request": {"text": "[]"}}}}"#,
+        "{}",
+        "server.check_authorization.denied",
+        "server.health.ready",
+    ),
+    (
+        "server",
+        r#"{"traffic": {"act": {"answer": {"replace": [["allowed", "given"]]}}}}"#,
+        "{}",
+        "server.check_authorization.allowed",
+        "server.health.ready",
+    ),
+    (
+        "server",
+        r#"{"traffic": {"listener": ["tcp"], "act": {"cut": 6}}}"#,
+        "{}",
+        "listeners.forward.plain_pipe",
+        "listeners.ssh.exec",
+    ),
+    (
+        "server",
+        r#"{"traffic": {"https": true, "when": {"path_has": ["/nowhere"]}, "act": "twice"}}"#,
+        "{}",
+        "pair.https.denied.ssh",
+        "server.check_authorization.denied",
+    ),
+    (
+        "server",
+        r#"{"args": {"remove": ["--state-dir"]}}"#,
+        "{}",
+        "server.process.state_dir",
+        "server.process.ready_line",
+    ),
+];
+
+#[test]
+fn only_rules_that_give_a_defect_a_chance_are_asked_about_it() {
+    let subject = |(at, (side, defect, when, _, _)): (usize, &(&str, &str, &str, &str, &str))| {
+        let of = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
+        let subject = json!({
+            "name": format!("made_up_{at}"), "side": side, "why": "made for a test",
+            "when": of(when), "defect": of(defect), "fails": ["no.such.rule"],
+        });
+        serde_json::from_value::<Subject>(subject).unwrap()
+    };
+    let subjects: Vec<Subject> = CHANCES.iter().enumerate().map(subject).collect();
+    let rules = rules();
+    let (announced, _) = selfcheck::announced(&subjects, &rules).unwrap();
+    let place = |id: &str| rules.iter().position(|rule| rule.id == id).unwrap();
+    let wanted: Vec<(usize, usize)> =
+        CHANCES.iter().enumerate().map(|(at, chance)| (at, place(chance.3))).collect();
+    let mut pairs = wanted.clone();
+    pairs.extend(CHANCES.iter().enumerate().map(|(at, chance)| (at, place(chance.4))));
+    let settings = Settings { timeout: Duration::from_secs(10), ..Settings::default() };
+    let found =
+        selfcheck::with_a_chance(&programs(), &announced, &rules, &pairs, 4, &settings, silent());
+    assert_eq!(found.unwrap(), wanted);
 }

@@ -29,7 +29,7 @@ pub fn dispatch(
         Command::List(args) => list::list(&args, out),
         Command::Explain { rule, output } => list::explain(&rule, output, out),
         Command::Docs { check, dir } => docs::docs(&dir, check, out),
-        Command::Selfcheck(args) => selfcheck::selfcheck(&args, out),
+        Command::Selfcheck(args) => selfcheck::selfcheck(&args, out, terminal),
         Command::Doctor(subjects) => doctor::doctor(&subjects, out),
         Command::Fixtures(Fixtures::Export { dir, force }) => fixtures::export(&dir, force, out),
         Command::Fixtures(Fixtures::Verify { dir }) => fixtures::verify(&dir, out),

@@ -13,13 +13,18 @@ use super::Trouble;
 use crate::catalogue;
 use crate::cli::{Output, SelfcheckArgs};
 use crate::exit::Ending;
+use crate::report::progress::Progress;
 use crate::rule::Rule;
 use crate::saboteur::selfcheck::{self, Announced, Finding, Programs, Said};
 use crate::saboteur::subject::{self, Subject};
 use crate::subjects::beside_us;
 use crate::target::Settings;
 
-pub(super) fn selfcheck(args: &SelfcheckArgs, out: &mut dyn Write) -> Result<Ending, Trouble> {
+pub(super) fn selfcheck(
+    args: &SelfcheckArgs,
+    out: &mut dyn Write,
+    mut terminal: Option<&mut dyn Write>,
+) -> Result<Ending, Trouble> {
     let rules = catalogue::all()?;
     let subjects = chosen(args)?;
     let (announced, empty) = selfcheck::announced(&subjects, &rules)?;
@@ -34,6 +39,7 @@ pub(super) fn selfcheck(args: &SelfcheckArgs, out: &mut dyn Write) -> Result<End
         selfcheck::spot_checks(&announced)
     };
     pairs.retain(|(_, rule)| wanted.contains(&*rules[*rule].id));
+    let all = pairs.len();
     // Rules without a subject are told of, unless some subjects alone were asked for.
     if pairs.is_empty() && (wanted.is_empty() || !args.subjects.is_empty()) {
         return Ok(Ending::NothingRan);
@@ -41,16 +47,24 @@ pub(super) fn selfcheck(args: &SelfcheckArgs, out: &mut dyn Write) -> Result<End
     let cores = thread::available_parallelism().map_or(1, usize::from);
     // Broken subjects hang, stall and wait for what never comes.
     let jobs = args.jobs.map_or(8 * cores, usize::from);
-    selfcheck::long_first(&mut pairs, &announced);
     let settings =
         Settings { timeout: Duration::from_secs(args.timeout.into()), ..Settings::default() };
     let found = if pairs.is_empty() {
         Vec::new()
     } else {
         let programs = programs(args)?;
-        selfcheck::judge(&programs, &announced, &rules, &pairs, jobs, &settings)?
+        if args.exact {
+            let progress = Progress::new(terminal.as_deref_mut().map(|it| it as _), rules.len());
+            pairs = selfcheck::with_a_chance(
+                &programs, &announced, &rules, &pairs, jobs, &settings, progress,
+            )?;
+        }
+        selfcheck::long_first(&mut pairs, &announced);
+        let progress = Progress::new(terminal, pairs.len());
+        selfcheck::judge(&programs, &announced, &rules, &pairs, jobs, &settings, progress)?
     };
     let mut summary = Summary::of(&found, &announced, &rules, &wanted, empty);
+    summary.without_a_chance = all - pairs.len();
     if !args.subjects.is_empty() {
         // Some subjects were asked for: what the others would notice is another question.
         summary.uncovered.clear();
@@ -110,6 +124,8 @@ struct Summary {
     skipped: BTreeMap<String, String>,
     empty: Vec<String>,
     wrong: usize,
+    /// Pairs of a subject and a rule that gives its defect no chance.
+    without_a_chance: usize,
 }
 
 impl Summary {
@@ -148,7 +164,7 @@ impl Summary {
         skipped.retain(|rule, _| !proven.contains(rule));
         let uncovered =
             wanted.iter().filter(|id| !named.contains(**id)).map(|id| (*id).to_owned()).collect();
-        Self { rules: wanted.len(), proven, uncovered, skipped, empty, wrong }
+        Self { rules: wanted.len(), proven, uncovered, skipped, empty, wrong, without_a_chance: 0 }
     }
 
     /// Nothing is amiss; a rule that cannot be judged on this machine is shown, and no fault.
@@ -187,6 +203,9 @@ impl Summary {
         let again = found.iter().filter(|finding| finding.again).count();
         let twice = if again == 0 { String::new() } else { format!(", {again} of them twice") };
         writeln!(out, "{} subjects, {} judgements{twice}", subjects.len(), found.len())?;
+        if self.without_a_chance > 0 {
+            writeln!(out, "{} more give the defect no chance to act", self.without_a_chance)?;
+        }
         writeln!(out, "{} of {} rules proven able to fail", self.proven.len(), self.rules)
     }
 
@@ -194,17 +213,15 @@ impl Summary {
         let findings: Vec<_> = found
             .iter()
             .map(|finding| {
-                let (word, why) = match &finding.said {
-                    Said::Noticed => ("noticed", None),
-                    Said::Silent => ("silent", None),
-                    Said::Void => ("void", None),
-                    Said::Skipped(need) => ("skipped", Some(need)),
-                    Said::Broken(why) => ("broken", Some(why)),
-                    Said::Unannounced(why) => ("more", Some(why)),
-                    Said::Disturbed(why) => ("disturbed", Some(why)),
+                let why = match &finding.said {
+                    Said::Noticed | Said::Silent | Said::Void => None,
+                    Said::Skipped(why)
+                    | Said::Broken(why)
+                    | Said::Unannounced(why)
+                    | Said::Disturbed(why) => Some(why),
                 };
                 json!({
-                    "subject": finding.subject, "rule": finding.rule, "said": word, "why": why,
+                    "subject": finding.subject, "rule": finding.rule, "said": finding.said.word(), "why": why,
                     "millis": u64::try_from(finding.took.as_millis()).unwrap_or(u64::MAX),
                     "again": finding.again,
                 })
@@ -216,6 +233,7 @@ impl Summary {
             "uncovered": self.uncovered,
             "skipped": self.skipped,
             "empty": self.empty,
+            "without_a_chance": self.without_a_chance,
             "findings": findings,
         });
         writeln!(out, "{document:#}")

@@ -25,20 +25,25 @@ impl<'w> Progress<'w> {
     }
 
     pub fn step(&mut self, judged: &Judged) {
-        self.done += 1;
         let failed = matches!(judged.verdict, Verdict::Fail { .. } | Verdict::Broken { .. });
-        self.failed += usize::from(failed);
+        self.came(&judged.id, failed.then(|| judged.verdict.word()));
+    }
+
+    /// One more is done; `failed` is the word for what went wrong with it.
+    pub fn came(&mut self, id: &str, failed: Option<&str>) {
+        self.done += 1;
+        self.failed += usize::from(failed.is_some());
         let Some(terminal) = &mut self.terminal else { return };
-        if failed {
+        if let Some(word) = failed {
             // What fails is told at once and stays; the report has the details.
-            let _ = writeln!(terminal, "\r\x1b[K{:<7} {}", judged.verdict.word(), judged.id);
+            let _ = writeln!(terminal, "\r\x1b[K{word:<7} {id}");
         } else if self.last.is_some_and(|last| last.elapsed() < EVERY) {
             return;
         }
         self.last = Some(Instant::now());
         let failed =
             if self.failed > 0 { format!(", {} failed", self.failed) } else { String::new() };
-        let line = format!("{} of {}{failed}  {}", self.done, self.all, judged.id);
+        let line = format!("{} of {}{failed}  {id}", self.done, self.all);
         let line: String = line.chars().take(WIDTH).collect();
         let _ = write!(terminal, "\r\x1b[K{line}");
         let _ = terminal.flush();

@@ -4,10 +4,12 @@ use std::env;
 use std::ffi::OsString;
 use std::io;
 use std::process::Command;
+use std::sync::Arc;
 
 use url::Url;
 
-use super::relay::{Relay, Upstream};
+use super::relay::{Relay, Shared, Upstream};
+use super::scout::Scout;
 use super::stand::Stand;
 use super::subject::Traffic;
 use super::words::value_of;
@@ -18,6 +20,7 @@ pub(super) fn relayed(
     command: &mut Command,
     args: &mut [OsString],
     traffic: Option<&Traffic>,
+    scout: Option<&Arc<Scout>>,
 ) -> io::Result<Option<Relay>> {
     let told = value_of(args, "--server");
     let Some(url) = told.clone().or_else(|| env::var_os("PLEXSPHERE_URL")) else { return Ok(None) };
@@ -44,7 +47,9 @@ pub(super) fn relayed(
         port: url.port_or_known_default().unwrap_or(80),
         tls: url.scheme() == "https",
     };
-    let relay = Relay::start(upstream, traffic.cloned(), stand.marker())?;
+    let mut shared = Shared::to(upstream, traffic.cloned(), stand.marker());
+    shared.scout = scout.cloned();
+    let relay = Relay::start(shared)?;
     let path = url.path().trim_end_matches('/');
     let near = format!("http://127.0.0.1:{}{path}", relay.port);
     if told.is_none() {

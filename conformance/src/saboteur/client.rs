@@ -7,6 +7,7 @@ use std::io::{self, BufRead, Write};
 use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::{Command, ExitCode};
+use std::sync::Arc;
 
 use url::Url;
 
@@ -14,6 +15,7 @@ use super::between::relayed;
 use super::edit::apply;
 use super::files;
 use super::relay::Relay;
+use super::scout::Scout;
 use super::stand::Stand;
 use super::subject::{Defect, End, Secret, Stream, Which, Words};
 use super::supervise::{self, Ended, Signals};
@@ -29,6 +31,9 @@ pub(super) fn play(stand: &Stand) -> ExitCode {
         return supervise::become_it(command);
     }
     let mut signals = Signals::Forwarded;
+    if let Some(scout) = Scout::of(stand, &args) {
+        return watched(stand, command, args, &scout).unwrap_or_else(|_| ExitCode::from(125));
+    }
     match &stand.subject.defect {
         Defect::Args(words) => {
             let changed = words.change(&args);
@@ -65,6 +70,23 @@ pub(super) fn play(stand: &Stand) -> ExitCode {
     looked_after(stand, command, &args, signals).unwrap_or_else(|_| ExitCode::from(125))
 }
 
+/// The honest client, and whoever wants to know what could have been done to it.
+fn watched(
+    stand: &Stand,
+    mut command: Command,
+    mut args: Vec<OsString>,
+    scout: &Arc<Scout>,
+) -> io::Result<ExitCode> {
+    // Kept until the client has ended.
+    let _relay = relayed(stand, &mut command, &mut args, None, Some(scout))?;
+    command.args(&args);
+    let child = supervise::start(&mut command, Signals::Forwarded, || {})?;
+    supervise::leave_no_core();
+    let ended = supervise::wait(child)?;
+    scout.ended(ended.status.code());
+    Ok(supervise::end_like(ended.status))
+}
+
 /// Runs it to the end and applies what is done afterwards.
 fn looked_after(
     stand: &Stand,
@@ -75,9 +97,9 @@ fn looked_after(
     let defect = &stand.subject.defect;
     let mut args = args.to_vec();
     let relay = match defect {
-        Defect::Traffic(traffic) => relayed(stand, &mut command, &mut args, Some(traffic))?,
+        Defect::Traffic(traffic) => relayed(stand, &mut command, &mut args, Some(traffic), None)?,
         Defect::Leak { what: Secret::SessionToken, .. } => {
-            relayed(stand, &mut command, &mut args, None)?
+            relayed(stand, &mut command, &mut args, None, None)?
         }
         _ => None,
     };

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use super::alone;
 use super::relay::{Shared, locked};
-use super::subject::{Act, Traffic};
+use super::scout::shown;
+use super::subject::Act;
 use super::token;
 use super::traffic::{filled, mentions_token, operation};
 use crate::bench::{Request, Response, Wire};
@@ -47,18 +48,7 @@ fn names_the_server(request: &Request, response: &Response) -> bool {
 impl Shared {
     /// Whether requests must be whole before they are passed on.
     pub(super) fn holds_requests(&self) -> bool {
-        let act = self.traffic.as_ref().map(|traffic| &traffic.act);
-        matches!(
-            act,
-            Some(
-                Act::Request(_)
-                    | Act::Twice
-                    | Act::Swallowed(_)
-                    | Act::Before(_)
-                    | Act::Silent
-                    | Act::Closed
-            )
-        )
+        self.acts(Act::is_about_requests)
     }
 
     /// What becomes of a whole request before the server sees it.
@@ -103,7 +93,7 @@ impl Shared {
     }
 
     /// The token of the session whose listener this is, or of the last one that was issued.
-    fn own_token(&self) -> String {
+    pub(super) fn own_token(&self) -> String {
         match &self.door {
             Some(door) => door.token.clone(),
             None => locked(&self.tokens).last().cloned().unwrap_or_default(),
@@ -119,6 +109,9 @@ impl Shared {
     /// Whether the answer with this head is to be read whole.
     pub(super) fn wants(&self, request: &Request, response: &Response) -> bool {
         let operation = operation(&request.method, &request.path);
+        if self.scout.as_ref().is_some_and(|scout| scout.looks(request, response)) {
+            return true;
+        }
         if self.own.is_some() && (names_the_server(request, response) || self.signs_anew()) {
             return true;
         }
@@ -135,24 +128,11 @@ impl Shared {
             return response.status == 201;
         }
         let Some(traffic) = &self.traffic else { return false };
-        let about_answers = matches!(
-            traffic.act,
-            Act::Answer(_)
-                | Act::AskedAgain(_)
-                | Act::Followed
-                | Act::Remembered
-                | Act::Late(_)
-                | Act::Closed
-                | Act::ClosedAfterwards
-                | Act::ClosedAs(_)
-                | Act::Unverified
-        );
-        about_answers && traffic.when.asks(request) && traffic.when.heard(response)
+        traffic.act.is_about_answers() && traffic.when.asks(request) && traffic.when.heard(response)
     }
 
     fn signs_anew(&self) -> bool {
-        matches!(&self.traffic, Some(Traffic { act: Act::Answer(edit), .. })
-            if edit.token.as_ref().is_some_and(|token| !token.spoiled))
+        self.acts(Act::signs_anew)
     }
 
     /// A whole answer on its way to the client.
@@ -160,6 +140,9 @@ impl Shared {
         let operation = operation(&request.method, &request.path);
         if let Some(token) = response.json()["token"].as_str() {
             locked(&self.tokens).push(token.to_owned());
+        }
+        if let Some(scout) = &self.scout {
+            scout.answered(request, response, &self.own_token());
         }
         let mut after = After::Unchanged;
         if let Some(renaming) = &self.own
@@ -195,9 +178,7 @@ impl Shared {
         }
         match &traffic.act {
             Act::Answer(edit) => {
-                let shown = ["authorization", "proxy-authorization"];
-                let shown = shown.iter().find_map(|name| request.headers.get(name));
-                let edit = filled(edit, &self.own_token(), shown.unwrap_or_default());
+                let edit = filled(edit, &self.own_token(), shown(request));
                 if edit.change(response) {
                     after = self.changed();
                 }

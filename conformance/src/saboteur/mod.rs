@@ -9,6 +9,7 @@
 //!   `wire`, `message`, `odd`, `alone`, `socket`: the bytes of it
 //! - `door`: the same in front of the listeners that sessions lead to
 //! - `supervise`: the honest program inside the broken one
+//! - `scout`: an honest run, watched for the chances that defects would have had
 //! - `selfcheck`: each subject against the rules it names, and against all the others
 
 mod alone;
@@ -21,6 +22,7 @@ mod files;
 mod message;
 mod odd;
 mod relay;
+mod scout;
 pub mod selfcheck;
 mod server;
 mod socket;

@@ -16,6 +16,7 @@ use super::door::{Door, Doors};
 use super::exchange::Before;
 use super::message::in_the_version_of;
 use super::odd::is_odd;
+use super::scout::Scout;
 use super::stand::Marker;
 use super::subject::{Act, Places, Traffic};
 use super::wire::{self, Inbound};
@@ -47,6 +48,8 @@ pub(super) struct Shared {
     pub(super) doors: Option<Arc<Doors>>,
     /// Set where this stands in front of a listener.
     pub(super) door: Option<Door>,
+    /// Set where nothing is changed and somebody looks on.
+    pub(super) scout: Option<Arc<Scout>>,
     pub(super) tokens: Mutex<Vec<String>>,
     pub(super) remembered: Mutex<HashMap<Vec<u8>, Response>>,
     pub(super) counted: AtomicUsize,
@@ -61,13 +64,9 @@ pub(super) type Renaming = Vec<(String, String)>;
 
 impl Relay {
     /// A relay on a port of its own, for a client.
-    pub(super) fn start(
-        upstream: Upstream,
-        traffic: Option<Traffic>,
-        marker: Marker,
-    ) -> io::Result<Self> {
+    pub(super) fn start(shared: Shared) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-        Self::serve(listener, Shared::to(upstream, traffic, marker))
+        Self::serve(listener, shared)
     }
 
     /// A relay on a port that is there already.
@@ -107,6 +106,7 @@ impl Shared {
             own: None,
             doors: None,
             door: None,
+            scout: None,
             tokens: Mutex::default(),
             remembered: Mutex::default(),
             counted: AtomicUsize::new(0),
@@ -185,6 +185,9 @@ impl Shared {
         let hello =
             self.own.is_some() && matches!(client.peek(&mut first), Ok(1)) && first[0] == 0x16;
         if hello {
+            if let Some(scout) = &self.scout {
+                scout.hello();
+            }
             return match &self.tls {
                 Some(config) => alone::in_turn_over_tls(self, client, config),
                 None => self.spliced(&client),
@@ -253,6 +256,9 @@ impl Shared {
         bytes: &[u8],
     ) -> io::Result<()> {
         if bytes.is_empty() {
+            if let Some(scout) = &self.scout {
+                scout.asked(&request, &self.own_token());
+            }
             locked(asked).push_back(request);
             return Ok(());
         }

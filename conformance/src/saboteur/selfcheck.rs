@@ -2,6 +2,7 @@
 //! its side, and what does not fail as announced is a finding.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -9,8 +10,9 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::stand;
 use super::subject::{Defect, End, Party, Subject};
+use super::{scout, stand};
+use crate::report::progress::Progress;
 use crate::rule::{Need, Rule, Side};
 use crate::runner;
 use crate::target::{ServerTarget, Settings, Target};
@@ -52,6 +54,32 @@ pub enum Said {
     Unannounced(String),
     /// It failed, unannounced, although the defect did not act: the player is in the way.
     Disturbed(String),
+}
+
+impl Finding {
+    fn id(&self) -> String {
+        format!("{}: {}", self.subject, self.rule)
+    }
+}
+
+impl Said {
+    /// For programs; the text has it in capital letters.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Noticed => "noticed",
+            Self::Silent => "silent",
+            Self::Void => "void",
+            Self::Skipped(_) => "skipped",
+            Self::Broken(_) => "broken",
+            Self::Unannounced(_) => "more",
+            Self::Disturbed(_) => "disturbed",
+        }
+    }
+
+    /// Nothing is amiss, as far as it can be told here.
+    pub fn is_as_announced(&self) -> bool {
+        matches!(self, Self::Noticed | Self::Skipped(_))
+    }
 }
 
 /// Which rules a subject names, by its globs.
@@ -139,8 +167,61 @@ pub fn whole_matrix(announced: &[Announced<'_>], rules: &[Rule]) -> Vec<(usize, 
     (0..announced.len()).flat_map(of).collect()
 }
 
+/// The pairs in which the defect has a chance, found by one honest run of each rule. What an
+/// honest run does not get through is a chance for everybody.
+pub fn with_a_chance(
+    programs: &Programs,
+    announced: &[Announced<'_>],
+    rules: &[Rule],
+    pairs: &[(usize, usize)],
+    jobs: usize,
+    settings: &Settings,
+    mut progress: Progress<'_>,
+) -> Outcome<Vec<(usize, usize)>> {
+    let mut by_party: BTreeMap<(Party, usize), Vec<usize>> = BTreeMap::new();
+    for (subject, rule) in pairs {
+        by_party.entry((announced[*subject].subject.side, *rule)).or_default().push(*subject);
+    }
+    let of = |party: Party| -> Vec<Subject> {
+        let all = announced.iter().filter(|one| one.subject.side == party);
+        all.map(|one| one.subject.clone()).collect()
+    };
+    let candidates = [Party::Client, Party::Server].map(|party| (party, of(party)));
+    let place = tempfile::Builder::new().prefix("selfcheck-").tempdir()?;
+    let runs: Vec<((Party, usize), Vec<usize>)> = by_party.into_iter().collect();
+    let reached = |at: usize| {
+        let ((party, rule), subjects) = &runs[at];
+        let dir = place.path().join(at.to_string());
+        let candidates = candidates.iter().find(|(held, _)| held == party);
+        let candidates = candidates.map(|(_, held)| &**held).unwrap_or_default();
+        let honest = Subject::honest(*party);
+        let judged = judged(programs, &honest, candidates, &rules[*rule], &dir, settings);
+        let reached = match judged {
+            Ok((program, Verdict::Pass)) => scout::reached(&program).ok(),
+            _ => None,
+        };
+        let _ = std::fs::remove_dir_all(&dir);
+        let has_a_chance = |subject: &usize| {
+            let one = &announced[*subject];
+            one.rules.binary_search(rule).is_ok()
+                || reached.as_ref().is_none_or(|reached| reached.contains(&one.subject.id()))
+        };
+        let subjects = subjects.iter().copied().filter(has_a_chance);
+        (*rule, subjects.collect::<Vec<usize>>())
+    };
+    let busy = |at: usize| starts_clients(&rules[runs[at].0.1]);
+    let mut found = Vec::new();
+    in_lanes(runs.len(), busy, jobs, reached, |(rule, subjects)| {
+        progress.came(&rules[rule].id, None);
+        found.extend(subjects.into_iter().map(|subject| (subject, rule)));
+    });
+    progress.end();
+    found.sort_unstable();
+    Ok(found)
+}
+
 /// Judges the pairs of a subject and a rule on so many threads. What did not come out as announced
-/// is judged once more, alone and with more time: a machine that is busy is no finding.
+/// is judged once more, with few others and more time: a machine that is busy is no finding.
 pub fn judge(
     programs: &Programs,
     announced: &[Announced<'_>],
@@ -148,6 +229,7 @@ pub fn judge(
     pairs: &[(usize, usize)],
     jobs: usize,
     settings: &Settings,
+    mut progress: Progress<'_>,
 ) -> Outcome<Vec<Finding>> {
     let place = tempfile::Builder::new().prefix("selfcheck-").tempdir()?;
     let judged = |at: usize, settings: &Settings| {
@@ -160,36 +242,66 @@ pub fn judge(
         let (subject, rule) = (one.subject.id(), rules[rule].id.to_string());
         Finding { subject, rule, said, took: begun.elapsed(), again: false }
     };
-    let (busy, idle): (Vec<usize>, Vec<usize>) =
-        (0..pairs.len()).partition(|at| starts_clients(&rules[pairs[*at].1]));
+    let busy = |at: usize| starts_clients(&rules[pairs[at].1]);
+    let (mut found, mut doubted) = (Vec::new(), Vec::new());
+    let first = |at: usize| (at, judged(at, settings));
+    in_lanes(pairs.len(), busy, jobs, first, |(at, finding)| {
+        if finding.said.is_as_announced() {
+            progress.came(&finding.id(), None);
+            found.push(finding);
+        } else {
+            doubted.push(at);
+        }
+    });
+    let patient = Settings { timeout: settings.timeout * 4, ..settings.clone() };
+    let again = |at: usize| Finding { again: true, ..judged(doubted[at], &patient) };
+    in_lanes(
+        doubted.len(),
+        |_| true,
+        cores(),
+        again,
+        |finding| {
+            let wrong = (!finding.said.is_as_announced()).then(|| finding.said.word());
+            progress.came(&finding.id(), wrong);
+            found.push(finding);
+        },
+    );
+    progress.end();
+    found.sort_by(|a, b| (&a.subject, &a.rule).cmp(&(&b.subject, &b.rule)));
+    Ok(found)
+}
+
+fn cores() -> usize {
+    thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// Does what there is to do on so many threads, and what keeps the processors busy on fewer.
+fn in_lanes<T: Send>(
+    count: usize,
+    is_busy: impl Fn(usize) -> bool,
+    jobs: usize,
+    each: impl Fn(usize) -> T + Sync,
+    heard: impl FnMut(T),
+) {
+    let (busy, idle): (Vec<usize>, Vec<usize>) = (0..count).partition(|at| is_busy(*at));
     let queues = [(&busy, AtomicUsize::new(0)), (&idle, AtomicUsize::new(0))];
-    let lanes = thread::available_parallelism().map_or(1, usize::from) * 2;
+    let lanes = cores() * 2;
     let (send, receive) = mpsc::channel();
     thread::scope(|scope| {
-        for lane in 0..jobs.clamp(1, pairs.len().max(1)) {
-            let (send, judged) = (send.clone(), &judged);
-            // What keeps the processors busy is not done everywhere at once.
+        for lane in 0..jobs.clamp(1, count.max(1)) {
+            let (send, each) = (send.clone(), &each);
             let queues = if lane < lanes { &queues[..] } else { &queues[1..] };
             scope.spawn(move || {
                 for (queue, next) in queues {
                     while let Some(at) = queue.get(next.fetch_add(1, Ordering::Relaxed)) {
-                        let _ = send.send((*at, judged(*at, settings)));
+                        let _ = send.send(each(*at));
                     }
                 }
             });
         }
+        drop(send);
+        receive.into_iter().for_each(heard);
     });
-    drop(send);
-    let patient = Settings { timeout: settings.timeout * 4, ..settings.clone() };
-    let mut found: Vec<Finding> = receive
-        .into_iter()
-        .map(|(at, finding)| match finding.said {
-            Said::Noticed | Said::Skipped(_) => finding,
-            _ => Finding { again: true, ..judged(at, &patient) },
-        })
-        .collect();
-    found.sort_by(|a, b| (&a.subject, &a.rule).cmp(&(&b.subject, &b.rule)));
-    Ok(found)
 }
 
 /// Whether clients of others take part, of which some take long to start.
@@ -205,28 +317,11 @@ fn judge_one(
     dir: &Path,
     settings: &Settings,
 ) -> Said {
-    let subject = announced.subject;
-    let honest = match subject.side {
-        Party::Client => &programs.plexctl,
-        Party::Server => &programs.mock_server,
-    };
-    let program = match stand::set_up(dir, &programs.player, honest, subject) {
-        Ok(program) => program,
+    let judged = judged(programs, announced.subject, &[], rule, dir, settings);
+    let (program, verdict) = match judged {
+        Ok(judged) => judged,
         Err(error) => return Said::Broken(format!("{}: {error}", dir.display())),
     };
-    let mut target = Target { settings: settings.clone(), ..Target::default() };
-    match subject.side {
-        Party::Client => {
-            target.plexctl = Some(program.clone());
-            target.server = (rule.side != Side::Client)
-                .then(|| ServerTarget::Spawn(programs.mock_server.clone()));
-        }
-        Party::Server => {
-            target.server = Some(ServerTarget::Spawn(program.clone()));
-            target.plexctl = (rule.side != Side::Server).then(|| programs.plexctl.clone());
-        }
-    }
-    let verdict = runner::run(rule, &Arc::new(target)).verdict;
     let wanted = announced.rules.binary_search(&at).is_ok();
     let acted = stand::acted(&program);
     match verdict {
@@ -241,4 +336,34 @@ fn judge_one(
         Verdict::Broken { why } | Verdict::NotRun { why } => Said::Broken(why),
         Verdict::Known { reason, .. } => Said::Broken(reason),
     }
+}
+
+/// Sets the subject up and hears what the rule says of it.
+fn judged(
+    programs: &Programs,
+    subject: &Subject,
+    candidates: &[Subject],
+    rule: &Rule,
+    dir: &Path,
+    settings: &Settings,
+) -> io::Result<(PathBuf, Verdict)> {
+    let honest = match subject.side {
+        Party::Client => &programs.plexctl,
+        Party::Server => &programs.mock_server,
+    };
+    let program = stand::set_up(dir, &programs.player, honest, subject, candidates)?;
+    let mut target = Target { settings: settings.clone(), ..Target::default() };
+    match subject.side {
+        Party::Client => {
+            target.plexctl = Some(program.clone());
+            target.server = (rule.side != Side::Client)
+                .then(|| ServerTarget::Spawn(programs.mock_server.clone()));
+        }
+        Party::Server => {
+            target.server = Some(ServerTarget::Spawn(program.clone()));
+            target.plexctl = (rule.side != Side::Server).then(|| programs.plexctl.clone());
+        }
+    }
+    let verdict = runner::run(rule, &Arc::new(target)).verdict;
+    Ok((program, verdict))
 }

@@ -16,6 +16,7 @@ use serde_json::Value;
 use super::door::Doors;
 use super::edit::apply;
 use super::relay::{Relay, Shared, Upstream};
+use super::scout::Scout;
 use super::stand::Stand;
 use super::subject::{Act, Defect, End, ReadyFile, Stream, Which};
 use super::supervise::{self, Signals};
@@ -33,6 +34,7 @@ pub(super) fn play(stand: &Stand) -> ExitCode {
         command.args(&args);
         return supervise::become_it(command);
     }
+    let scout = Scout::of(stand, &args);
     match &stand.subject.defect {
         Defect::Args(words) => {
             let changed = words.change(&args);
@@ -62,15 +64,20 @@ pub(super) fn play(stand: &Stand) -> ExitCode {
     let serves = !args.iter().any(|arg| asks.iter().any(|word| arg == word));
     let faced = matches!(stand.subject.defect, Defect::Traffic(_) | Defect::Ready { .. });
     let done = if serves && faced {
-        in_front(stand, command, &args)
+        in_front(stand, command, &args, scout.as_ref())
     } else {
-        looked_after(stand, command, &args)
+        looked_after(stand, command, &args, scout.as_ref())
     };
     done.unwrap_or_else(|_| ExitCode::from(125))
 }
 
 /// The honest server with its streams, its signals or its end changed.
-fn looked_after(stand: &Stand, mut command: Command, args: &[OsString]) -> io::Result<ExitCode> {
+fn looked_after(
+    stand: &Stand,
+    mut command: Command,
+    args: &[OsString],
+    scout: Option<&Arc<Scout>>,
+) -> io::Result<ExitCode> {
     let stream = match &stand.subject.defect {
         Defect::Stream(stream) => Some(stream),
         _ => None,
@@ -89,6 +96,9 @@ fn looked_after(stand: &Stand, mut command: Command, args: &[OsString]) -> io::R
         lines(stand, stream, &mut child)?;
     }
     let ended = supervise::wait(child)?;
+    if let Some(scout) = scout {
+        scout.ended(ended.status.code());
+    }
     match &stand.subject.defect {
         Defect::Exit { to }
             if stand.subject.when.after(&ended) && ended.status.code() != Some(*to) =>
@@ -146,9 +156,17 @@ fn lines(stand: &Stand, stream: &Stream, child: &mut Child) -> io::Result<()> {
 }
 
 /// The honest server on another port, and the relay on the one that was asked for.
-fn in_front(stand: &Stand, mut command: Command, args: &[OsString]) -> io::Result<ExitCode> {
+fn in_front(
+    stand: &Stand,
+    mut command: Command,
+    args: &[OsString],
+    scout: Option<&Arc<Scout>>,
+) -> io::Result<ExitCode> {
     // Where the place makes no sense or is taken, the honest server says so best itself.
     let Some(listener) = place(args).and_then(|place| TcpListener::bind(place).ok()) else {
+        if scout.is_some() {
+            return looked_after(stand, command, args, scout);
+        }
         command.args(args);
         return Ok(supervise::become_it(command));
     };
@@ -172,7 +190,11 @@ fn in_front(stand: &Stand, mut command: Command, args: &[OsString]) -> io::Resul
             // It never came to listen: its own words and its own end say why.
             io::stdout().write_all(said.as_bytes())?;
             drop(listener);
-            return Ok(supervise::end_like(child.wait()?));
+            let status = child.wait()?;
+            if let Some(scout) = scout {
+                scout.ended(status.code());
+            }
+            return Ok(supervise::end_like(status));
         }
         said.push_str(&line);
         if let Some(port) = port_of(&said) {
@@ -192,6 +214,7 @@ fn in_front(stand: &Stand, mut command: Command, args: &[OsString]) -> io::Resul
     let tls = own_tls(stand, args, &said)?;
     let mut shared = Shared::to(upstream, None, stand.marker());
     shared.own = Some(renaming.clone());
+    shared.scout = scout.cloned();
     match &stand.subject.defect {
         Defect::Traffic(traffic) if traffic.listener.is_empty() => {
             shared.traffic = Some((**traffic).clone());
@@ -219,6 +242,9 @@ fn in_front(stand: &Stand, mut command: Command, args: &[OsString]) -> io::Resul
     });
     let status = child.wait()?;
     relay.drained(DRAIN);
+    if let Some(scout) = scout {
+        scout.ended(status.code());
+    }
     if let Ok(rest) = rest.join() {
         io::stdout().write_all(renamed(&rest).as_bytes())?;
     }

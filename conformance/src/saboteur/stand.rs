@@ -21,6 +21,9 @@ pub(super) struct Stand {
     /// The honest program.
     pub(super) honest: PathBuf,
     pub(super) subject: Subject,
+    /// Those of whom somebody wants to know whether they had a chance in an honest run.
+    #[serde(default)]
+    pub(super) candidates: Vec<Subject>,
     #[serde(skip)]
     dir: PathBuf,
 }
@@ -31,10 +34,15 @@ pub(super) fn set_up(
     player: &Path,
     honest: &Path,
     subject: &Subject,
+    candidates: &[Subject],
 ) -> io::Result<PathBuf> {
     fs::create_dir_all(dir)?;
-    let stand =
-        Stand { honest: honest.to_path_buf(), subject: subject.clone(), dir: PathBuf::new() };
+    let stand = Stand {
+        honest: honest.to_path_buf(),
+        subject: subject.clone(),
+        candidates: candidates.to_vec(),
+        dir: PathBuf::new(),
+    };
     fs::write(dir.join(NOTE), serde_json::to_vec(&stand)?)?;
     let program = dir.join(subject.side.program());
     symlink(player, &program)?;
@@ -82,7 +90,12 @@ impl Stand {
     }
 
     pub(super) fn marker(&self) -> Marker {
-        Marker(self.dir.join(ACTED))
+        Marker(self.beside(ACTED))
+    }
+
+    /// A file of that name beside the program.
+    pub(super) fn beside(&self, name: &str) -> PathBuf {
+        self.dir.join(name)
     }
 
     /// Where the honest server puts its ready file, for nobody but us.

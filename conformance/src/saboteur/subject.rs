@@ -33,7 +33,7 @@ pub struct Subject {
     pub fails: Vec<String>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Party {
     Client,
@@ -238,6 +238,19 @@ pub enum ReadyFile {
 }
 
 impl Subject {
+    /// One that has no defect.
+    pub fn honest(side: Party) -> Self {
+        Self {
+            _schema: String::new(),
+            name: "honest".to_owned(),
+            side,
+            why: "It makes no mistake.".to_owned(),
+            when: When::default(),
+            defect: Defect::Ready { edit: Vec::new(), before: String::new(), file: None },
+            fails: Vec::new(),
+        }
+    }
+
     /// A word for the report: `client/world_readable_file`.
     pub fn id(&self) -> String {
         format!("{}/{}", self.side.folder(), self.name)

@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::edit::apply;
-use super::subject::{AnswerEdit, Exchange, RequestEdit};
+use super::subject::{Act, AnswerEdit, Exchange, RequestEdit};
 use super::token::resigned;
 use crate::bench::{Request, Response};
 
@@ -51,19 +51,22 @@ pub(super) fn operation(method: &str, target: &str) -> &'static str {
 impl Exchange {
     /// Whether the request is one that the defect is about.
     pub(super) fn asks(&self, request: &Request) -> bool {
-        let operation = operation(&request.method, &request.path);
-        let body = String::from_utf8_lossy(&request.body);
-        let fields: Vec<String> = fields(&request.headers.0);
         let one_of = |wanted: &[String], held: &str| {
             wanted.is_empty() || wanted.iter().any(|text| text == held)
         };
-        one_of(&self.operation, operation)
+        let operation = operation(&request.method, &request.path);
+        let begins = one_of(&self.operation, operation)
             && (operation != "control" || !self.operation.is_empty())
             && one_of(&self.method, &request.method)
             && request.path.contains("/scenarios/") == self.scenario
             && self.path_has.iter().all(|text| request.path.contains(text))
-            && !self.path_lacks.iter().any(|text| request.path.contains(text))
-            && self.request_has.iter().all(|text| body.contains(text))
+            && !self.path_lacks.iter().any(|text| request.path.contains(text));
+        if !begins {
+            return false;
+        }
+        let body = String::from_utf8_lossy(&request.body);
+        let fields = fields(&request.headers.0);
+        self.request_has.iter().all(|text| body.contains(text))
             && !self.request_lacks.iter().any(|text| body.contains(text))
             && self.header_has.iter().all(|text| fields.iter().any(|field| field.contains(text)))
             && !self.header_lacks.iter().any(|text| fields.iter().any(|field| field.contains(text)))
@@ -119,6 +122,48 @@ pub(super) fn filled<E: Clone + Serialize + DeserializeOwned>(
 /// Whether an edit speaks of a session's token.
 pub(super) fn mentions_token(edit: &AnswerEdit) -> bool {
     serde_json::to_string(edit).is_ok_and(|text| text.contains("{token}"))
+}
+
+impl Act {
+    /// Whether requests must be whole before they are passed on.
+    pub(super) fn is_about_requests(&self) -> bool {
+        matches!(
+            self,
+            Self::Request(_)
+                | Self::Twice
+                | Self::Swallowed(_)
+                | Self::Before(_)
+                | Self::Silent
+                | Self::Closed
+        )
+    }
+
+    /// Whether answers must be whole before they are passed on.
+    pub(super) fn is_about_answers(&self) -> bool {
+        matches!(
+            self,
+            Self::Answer(_)
+                | Self::AskedAgain(_)
+                | Self::Followed
+                | Self::Remembered
+                | Self::Late(_)
+                | Self::Closed
+                | Self::ClosedAfterwards
+                | Self::ClosedAs(_)
+                | Self::Unverified
+        )
+    }
+
+    /// Whether it acts on connections to the control plane, whatever passes.
+    pub(super) fn is_about_connections(&self) -> bool {
+        matches!(self, Self::Certificate(_) | Self::OddAnswered(_) | Self::OneAtATime)
+    }
+
+    /// Whether tokens are signed with a key that takes the place of the server's.
+    pub(super) fn signs_anew(&self) -> bool {
+        matches!(self, Self::Answer(edit)
+            if edit.token.as_ref().is_some_and(|token| !token.spoiled))
+    }
 }
 
 impl RequestEdit {

@@ -71,7 +71,14 @@ pub(super) fn requests(
                 }
                 Parsed::Begun(request) => {
                     latest.lock().unwrap_or_else(PoisonError::into_inner).head = Some(request);
-                    break;
+                    if pending.len() < HELD_LIMIT {
+                        break;
+                    }
+                    // Too much to hold, and to read anew with every piece that comes.
+                    readable = false;
+                    if held && (&*upstream).write_all(&pending).is_err() {
+                        return;
+                    }
                 }
                 Parsed::Nothing if pending.len() < HELD_LIMIT => break,
                 Parsed::Nothing | Parsed::Noise => {
