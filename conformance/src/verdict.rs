@@ -52,6 +52,12 @@ impl From<Failure> for Reason {
 
 impl From<io::Error> for Reason {
     fn from(error: io::Error) -> Self {
+        let inner = error.get_ref().and_then(|inner| inner.downcast_ref());
+        if let Some(rustls::Error::InvalidCertificate(reason)) = inner {
+            let what = "the certificate of the server";
+            let expected = "one that its CA vouches for, by the name it is called";
+            return Self::Failure(Failure::new(what, expected, format!("{reason:?}")));
+        }
         Self::Broken(error.to_string())
     }
 }

@@ -38,8 +38,9 @@ const SILENCE_LIMIT: Duration = Duration::from_secs(2);
 
 impl Endpoint {
     pub(crate) fn parse(url: &str, ca_file: Option<&Path>) -> Outcome<Self> {
-        let parsed = Url::parse(url)
-            .map_err(|error| Reason::Broken(format!("the server URL {url}: {error}")))?;
+        let parsed = Url::parse(url).or_else(|error| {
+            fail("an address of the server", "a URL", format!("{url:?}: {error}"))
+        })?;
         Ok(Self {
             https: parsed.scheme() == "https",
             host: parsed.host_str().unwrap_or_default().trim_matches(['[', ']']).to_owned(),

@@ -11,30 +11,31 @@ use rustls::{
     ClientConfig, ClientConnection, DigitallySignedStruct, ServerConnection, SignatureScheme,
     StreamOwned,
 };
+use socket2::SockRef;
 
 use super::exchange::{After, Before};
 use super::relay::{Shared, Upstream};
 use crate::bench::{Request, Response, Wire};
 
-/// One exchange after the other, each asked on a connection of its own.
-pub(super) fn in_turn(shared: &Shared, client: impl Read + Write) {
+/// One exchange after the other, each asked on a connection of its own. An error is a connection
+/// to the server that broke off.
+pub(super) fn in_turn(shared: &Shared, client: impl Read + Write) -> io::Result<()> {
     let mut client = Wire::new(client);
     while let Ok(Some(mut request)) = client.read_request_head() {
         if client.read_request_body(&mut request).is_err() {
-            return;
+            return Ok(());
         }
         let response = match shared.before(&mut request) {
             Before::Answered(response) => response,
-            Before::Over | Before::Never => return,
-            Before::Unchanged | Before::Changed if shared.lasts(&request) => {
-                let _ = shared.ask_on(&request, &mut client.stream);
-                return;
+            Before::Over | Before::Never => return Ok(()),
+            Before::Unchanged | Before::Changed if shared.passes_unread(&request) => {
+                return shared.ask_on(&request, &mut client.stream);
             }
             Before::Unchanged | Before::Changed => {
-                let Ok(mut response) = shared.ask(&request) else { return };
+                let Ok(mut response) = shared.ask(&request) else { return Ok(()) };
                 response.headers.remove("connection");
                 if shared.answered(&request, &mut response) == After::Over {
-                    return;
+                    return Ok(());
                 }
                 response
             }
@@ -44,9 +45,10 @@ pub(super) fn in_turn(shared: &Shared, client: impl Read + Write) {
             .get("connection")
             .is_some_and(|value| value.eq_ignore_ascii_case("close"));
         if response.write_to(&mut client.stream).is_err() || last {
-            return;
+            return Ok(());
         }
     }
+    Ok(())
 }
 
 pub(super) fn in_turn_over_tls(
@@ -56,7 +58,10 @@ pub(super) fn in_turn_over_tls(
 ) {
     let Ok(session) = ServerConnection::new(Arc::clone(config)) else { return };
     let mut stream = StreamOwned::new(session, client);
-    in_turn(shared, &mut stream);
+    if in_turn(shared, &mut stream).is_err() {
+        let _ = SockRef::from(&stream.sock).set_linger(Some(Duration::ZERO));
+        return;
+    }
     stream.conn.send_close_notify();
     let _ = stream.flush();
 }
@@ -72,9 +77,17 @@ pub(super) fn exchange(
         return Wire::new(asked_over_tls(socket, upstream, request)?)
             .read_response(&request.method);
     }
-    let mut wire = Wire::new(socket);
-    named(request, upstream).write_to(&mut wire.stream)?;
-    wire.read_response(&request.method)
+    Wire::new(asked(socket, upstream, request)?).read_response(&request.method)
+}
+
+/// Asks; what comes is read by somebody else.
+pub(super) fn asked(
+    mut socket: TcpStream,
+    upstream: &Upstream,
+    request: &Request,
+) -> io::Result<TcpStream> {
+    named(request, upstream).write_to(&mut socket)?;
+    Ok(socket)
 }
 
 fn named(request: &Request, upstream: &Upstream) -> Request {
@@ -84,7 +97,7 @@ fn named(request: &Request, upstream: &Upstream) -> Request {
     request
 }
 
-/// Asks over TLS; what comes is read by somebody else.
+/// The same over TLS; what comes is read by somebody else.
 pub(super) fn asked_over_tls(
     socket: TcpStream,
     upstream: &Upstream,

@@ -73,6 +73,10 @@ impl Doors {
         }
         let endpoint = text(&document["listener_endpoint"]);
         let Some((before, port)) = endpoint.rsplit_once(':') else { return false };
+        // What a node reports of another machine leads there, and stays as it is.
+        if !["127.0.0.1", "localhost", "[::1]"].iter().any(|host| before.ends_with(host)) {
+            return false;
+        }
         let Some(Ok(ours)) = port.parse().ok().map(|port| self.leading_to(port, &kind, &id)) else {
             return false;
         };

@@ -42,7 +42,12 @@ fn names_the_server(request: &Request, response: &Response) -> bool {
     let ready =
         operation(&request.method, &request.path) == "control" && request.path.contains("/ready");
     let media = response.headers.get("content-type").unwrap_or_default();
-    ready || media.starts_with("application/yaml")
+    ready || (media.starts_with("application/yaml") && !is_played(request))
+}
+
+/// Whether a scenario answers.
+fn is_played(request: &Request) -> bool {
+    request.path.contains("/scenarios/")
 }
 
 impl Shared {
@@ -115,17 +120,20 @@ impl Shared {
         if self.own.is_some() && (names_the_server(request, response) || self.signs_anew()) {
             return true;
         }
-        if self.doors.is_some() && matches!(operation, "IssueSession" | "GetSession") {
+        // The answers of a scenario are told to the byte, and lead nowhere.
+        let played = is_played(request);
+        if self.doors.is_some() && !played && matches!(operation, "IssueSession" | "GetSession") {
             return true;
         }
         if response.status == 201
+            && !played
             && self.acts(|act| matches!(act, Act::Answer(edit) if mentions_token(edit)))
         {
             return true;
         }
         // The token is wanted from every session, whatever the defect.
         if self.traffic.is_none() {
-            return response.status == 201;
+            return response.status == 201 && !played;
         }
         let Some(traffic) = &self.traffic else { return false };
         traffic.act.is_about_answers() && traffic.when.asks(request) && traffic.when.heard(response)
@@ -164,6 +172,7 @@ impl Shared {
             }
         }
         if let Some(doors) = &self.doors
+            && !is_played(request)
             && matches!(operation, "IssueSession" | "GetSession")
             && doors.put_in_place(response)
         {
@@ -243,13 +252,22 @@ impl Shared {
         alone::exchange(self.dial()?, &self.upstream, &alone)
     }
 
-    /// Whether the answer goes on for as long as anybody listens.
-    pub(super) fn lasts(&self, request: &Request) -> bool {
-        self.door.is_some() && request.path.contains("watch=")
+    /// Whether the answer is handed on as it comes: it goes on for as long as anybody listens, or
+    /// is told to the byte.
+    pub(super) fn passes_unread(&self, request: &Request) -> bool {
+        let about_it = self.traffic.as_ref().is_some_and(|traffic| traffic.when.asks(request));
+        match &self.door {
+            Some(_) => request.path.contains("watch="),
+            None => is_played(request) && !about_it,
+        }
     }
 
     /// Asks, and hands the answer on as it comes.
     pub(super) fn ask_on(&self, request: &Request, client: &mut impl Write) -> io::Result<()> {
+        if !self.upstream.tls {
+            let mut upstream = alone::asked(self.dial()?, &self.upstream, request)?;
+            return io::copy(&mut upstream, client).map(drop);
+        }
         let mut upstream = alone::asked_over_tls(self.dial()?, &self.upstream, request)?;
         io::copy(&mut upstream, client).map(drop)
     }

@@ -179,7 +179,8 @@ impl Shared {
             return;
         }
         if self.upstream.tls {
-            return alone::in_turn(self, client);
+            let _ = alone::in_turn(self, client);
+            return;
         }
         let mut first = [0_u8];
         let hello =

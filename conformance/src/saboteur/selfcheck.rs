@@ -258,7 +258,7 @@ pub fn judge(
     in_lanes(
         doubted.len(),
         |_| true,
-        cores(),
+        2 * lanes(),
         again,
         |finding| {
             let wrong = (!finding.said.is_as_announced()).then(|| finding.said.word());
@@ -271,8 +271,9 @@ pub fn judge(
     Ok(found)
 }
 
-fn cores() -> usize {
-    thread::available_parallelism().map_or(1, usize::from)
+/// How many rules may start programs at once: those also wait for one another.
+fn lanes() -> usize {
+    2 * thread::available_parallelism().map_or(1, usize::from)
 }
 
 /// Does what there is to do on so many threads, and what keeps the processors busy on fewer.
@@ -285,7 +286,7 @@ fn in_lanes<T: Send>(
 ) {
     let (busy, idle): (Vec<usize>, Vec<usize>) = (0..count).partition(|at| is_busy(*at));
     let queues = [(&busy, AtomicUsize::new(0)), (&idle, AtomicUsize::new(0))];
-    let lanes = cores() * 2;
+    let lanes = lanes();
     let (send, receive) = mpsc::channel();
     thread::scope(|scope| {
         for lane in 0..jobs.clamp(1, count.max(1)) {

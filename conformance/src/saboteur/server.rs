@@ -11,11 +11,13 @@ use std::process::{Child, Command, ExitCode, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
 use super::door::Doors;
 use super::edit::apply;
-use super::relay::{Relay, Shared, Upstream};
+use super::relay::{Relay, Renaming, Shared, Upstream};
 use super::scout::Scout;
 use super::stand::Stand;
 use super::subject::{Act, Defect, End, ReadyFile, Stream, Which};
@@ -201,7 +203,7 @@ fn in_front(
             break port;
         }
     };
-    let renaming = vec![
+    let mut renaming = vec![
         (format!(":{theirs}"), format!(":{ours}")),
         (format!("\"pid\":{}", child.id()), format!("\"pid\":{}", std::process::id())),
     ];
@@ -211,7 +213,7 @@ fn in_front(
         authority: format!("127.0.0.1:{theirs}"),
         tls: false,
     };
-    let tls = own_tls(stand, args, &said)?;
+    let tls = own_tls(stand, args, &said, &mut renaming)?;
     let mut shared = Shared::to(upstream, None, stand.marker());
     shared.own = Some(renaming.clone());
     shared.scout = scout.cloned();
@@ -288,6 +290,7 @@ fn own_tls(
     stand: &Stand,
     args: &[OsString],
     said: &str,
+    renaming: &mut Renaming,
 ) -> io::Result<Option<Arc<rustls::ServerConfig>>> {
     let Defect::Traffic(traffic) = &stand.subject.defect else { return Ok(None) };
     let kind = match &traffic.act {
@@ -309,7 +312,11 @@ fn own_tls(
     if matches!(traffic.act, Act::Certificate(_)) {
         stand.act();
     }
+    let theirs = fs::read_to_string(ca_file)?;
     OpenOptions::new().append(true).open(ca_file)?.write_all(identity.ca_pem.as_bytes())?;
+    // Kubeconfigs hold what is in the file.
+    let both = format!("{theirs}{}", identity.ca_pem);
+    renaming.push((STANDARD.encode(theirs), STANDARD.encode(both)));
     Ok(Some(identity.config))
 }
 

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::edit::apply;
 use super::subject::{Act, AnswerEdit, Exchange, RequestEdit};
 use super::token::resigned;
-use crate::bench::{Request, Response};
+use crate::bench::{Headers, Request, Response};
 
 /// The operationId of a request, `control` for the mock's own routes, `unknown` for the rest.
 pub(super) fn operation(method: &str, target: &str) -> &'static str {
@@ -84,7 +84,9 @@ impl Exchange {
     /// Whether the head of the answer fits; the body is not there yet.
     pub(super) fn heard(&self, response: &Response) -> bool {
         let fields = fields(&response.headers.0);
-        (self.status.is_empty() || self.status.contains(&response.status))
+        // What has a code is a problem, and no answer that never ends.
+        (self.code.is_empty() || response.status >= 400)
+            && (self.status.is_empty() || self.status.contains(&response.status))
             && self
                 .answer_header_has
                 .iter()
@@ -122,6 +124,17 @@ pub(super) fn filled<E: Clone + Serialize + DeserializeOwned>(
 /// Whether an edit speaks of a session's token.
 pub(super) fn mentions_token(edit: &AnswerEdit) -> bool {
     serde_json::to_string(edit).is_ok_and(|text| text.contains("{token}"))
+}
+
+/// Sets a field or takes it away. `{was}` is its old value, `{credential}` that without its scheme.
+fn change_field(headers: &mut Headers, name: &str, value: Option<&str>) {
+    let was = headers.get(name).unwrap_or_default().to_owned();
+    headers.remove(name);
+    if let Some(value) = value {
+        let credential = was.split_once(' ').map_or("", |(_, rest)| rest);
+        let value = value.replace("{was}", &was).replace("{credential}", credential);
+        headers.push(name.to_owned(), value);
+    }
 }
 
 impl Act {
@@ -181,12 +194,7 @@ impl RequestEdit {
             request.path.clone_from(path);
         }
         for (name, value) in &self.headers {
-            let was = request.headers.get(name).map(str::to_owned);
-            request.headers.remove(name);
-            if let Some(value) = value {
-                let value = value.replace("{was}", was.as_deref().unwrap_or_default());
-                request.headers.push(name.clone(), value);
-            }
+            change_field(&mut request.headers, name, value.as_deref());
         }
         if let Some(text) = &self.text {
             request.body = text.clone().into_bytes();
@@ -210,12 +218,7 @@ impl AnswerEdit {
             response.status = status;
         }
         for (name, value) in &self.headers {
-            let was = response.headers.get(name).map(str::to_owned);
-            response.headers.remove(name);
-            if let Some(value) = value {
-                let value = value.replace("{was}", was.as_deref().unwrap_or_default());
-                response.headers.push(name.clone(), value);
-            }
+            change_field(&mut response.headers, name, value.as_deref());
         }
         if !self.body.is_empty() || self.token.is_some() {
             let mut document = response.json();

@@ -21,7 +21,7 @@ use super::evidence::{Evidence, shown};
 use super::process;
 use super::world::{Family, Identity, PROJECT_ID, RESOURCE_ID};
 use crate::target::{RunningServer, Target};
-use crate::verdict::{Outcome, broken, expect_eq, fail, skip};
+use crate::verdict::{Outcome, expect_eq, fail, skip};
 
 /// Flags for a server the harness starts: `--contract`, `--world`, `--clock` and so on.
 #[derive(Debug, Clone, Default)]
@@ -233,7 +233,7 @@ impl Server {
         let exchange = call.send()?;
         match exchange.response.status {
             200..=299 => Ok(exchange.response.json()),
-            status => broken(format!("{method} {path} answered {status}")),
+            status => fail(format!("the status of {method} {path}"), "2xx", status),
         }
     }
 

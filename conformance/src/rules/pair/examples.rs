@@ -8,7 +8,7 @@ use crate::bench::{
     Bench, Ending, Family, Identity, PROJECT_ID, RESOURCE_ID, Ran, Run, Server, yaml,
 };
 use crate::rule::{Claim, Need, Rule};
-use crate::verdict::{Outcome, broken, expect, expect_eq};
+use crate::verdict::{Outcome, expect, expect_eq, fail};
 
 struct Example {
     slug: &'static str,
@@ -100,7 +100,7 @@ fn rule(example: &'static Example) -> Rule {
 /// The example as a shell would run it after `eval "$(mock-server env)"`.
 fn run<'b>(bench: &'b Bench, server: &Server, example: &Example) -> Outcome<Run<'b>> {
     let (Some(url), Some(ca_file)) = (server.https_url(), server.ca_path()) else {
-        return broken("the server told no https address");
+        return fail("the ready line", "a member `https`", "none");
     };
     Ok(bench
         .plexctl()?

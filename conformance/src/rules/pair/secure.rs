@@ -3,7 +3,7 @@
 use super::{expect_one_request, expect_refused, should};
 use crate::bench::{Bench, Ending, Family, Identity, Server};
 use crate::rule::{Claim, Need, Rule};
-use crate::verdict::{Outcome, broken, expect_eq};
+use crate::verdict::{Outcome, expect_eq, fail};
 
 pub(super) fn all() -> Vec<Rule> {
     Family::ALL
@@ -15,7 +15,7 @@ pub(super) fn all() -> Vec<Rule> {
 fn https(server: &Server) -> Outcome<String> {
     match server.https_url() {
         Some(url) => Ok(url.to_owned()),
-        None => broken("the server told no https address"),
+        None => fail("the ready line", "a member `https`", "none"),
     }
 }
 
