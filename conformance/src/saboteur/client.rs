@@ -289,7 +289,9 @@ fn leak(secret: &str, to: &str, stdout: &mut Vec<u8>, stderr: &mut Vec<u8>) -> i
 /// The operator's credential, by the flag or the variable.
 fn credential(args: &[OsString]) -> Option<String> {
     let text = match value_of(args, "--token-file") {
-        Some(path) => fs::read_to_string(path).ok()?,
+        // Whoever reads a pipe waits.
+        Some(path) if fs::metadata(&path).ok()?.is_file() => fs::read_to_string(path).ok()?,
+        Some(_) => return None,
         None => env::var("PLEXSPHERE_TOKEN").ok()?,
     };
     let text = text.trim().to_owned();

@@ -5,6 +5,8 @@ use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
 
 use super::stand::Stand;
 use super::subject::FileDefect;
@@ -15,11 +17,16 @@ fn place(args: &[OsString]) -> Option<PathBuf> {
     value_of(args, "--output-file").filter(|path| !path.is_empty()).map(PathBuf::from)
 }
 
+/// How long a file that is written where it stands is half a file.
+const PAUSE: Duration = Duration::from_millis(10);
+
 /// What is done before the honest client runs; says whether its stdout is to be captured.
 pub(super) fn before(stand: &Stand, defect: &FileDefect, args: &mut Vec<OsString>) -> bool {
     let Some(path) = place(args) else { return false };
     let done = match defect {
+        // Noted first: opening a pipe waits, and clearing a directory may get half-way.
         FileDefect::Emptied => {
+            stand.act();
             OpenOptions::new().write(true).create(true).truncate(true).open(&path).is_ok()
         }
         FileDefect::ParentsMade => path
@@ -27,6 +34,7 @@ pub(super) fn before(stand: &Stand, defect: &FileDefect, args: &mut Vec<OsString
             .filter(|parent| !parent.exists())
             .is_some_and(|parent| fs::create_dir_all(parent).is_ok()),
         FileDefect::PlaceCleared => {
+            stand.act();
             fs::remove_file(&path).or_else(|_| fs::remove_dir_all(&path)).is_ok()
         }
         FileDefect::ModeFirst(mode) => set_mode(&path, mode).is_ok(),
@@ -105,7 +113,11 @@ fn without_the_file(args: &[OsString]) -> Vec<OsString> {
 fn written(path: &Path, document: &[u8], cut: bool) -> io::Result<()> {
     let mut file =
         OpenOptions::new().write(true).create(true).truncate(cut).mode(0o600).open(path)?;
-    file.write_all(document)
+    // In two pieces, so that whoever looks sees that it is not done in one.
+    let (first, second) = document.split_at(document.len() / 2);
+    file.write_all(first)?;
+    thread::sleep(PAUSE);
+    file.write_all(second)
 }
 
 fn set_mode(path: &Path, octal: &str) -> io::Result<()> {

@@ -221,7 +221,7 @@ pub fn with_a_chance(
 }
 
 /// Judges the pairs of a subject and a rule on so many threads. What did not come out as announced
-/// is judged once more, with few others and more time: a machine that is busy is no finding.
+/// is judged once more, with more time: a machine that is busy is no finding.
 pub fn judge(
     programs: &Programs,
     announced: &[Announced<'_>],
@@ -255,17 +255,12 @@ pub fn judge(
     });
     let patient = Settings { timeout: settings.timeout * 4, ..settings.clone() };
     let again = |at: usize| Finding { again: true, ..judged(doubted[at], &patient) };
-    in_lanes(
-        doubted.len(),
-        |_| true,
-        2 * lanes(),
-        again,
-        |finding| {
-            let wrong = (!finding.said.is_as_announced()).then(|| finding.said.word());
-            progress.came(&finding.id(), wrong);
-            found.push(finding);
-        },
-    );
+    let busy = |at: usize| starts_clients(&rules[pairs[doubted[at]].1]);
+    in_lanes(doubted.len(), busy, jobs, again, |finding| {
+        let wrong = (!finding.said.is_as_announced()).then(|| finding.said.word());
+        progress.came(&finding.id(), wrong);
+        found.push(finding);
+    });
     progress.end();
     found.sort_by(|a, b| (&a.subject, &a.rule).cmp(&(&b.subject, &b.rule)));
     Ok(found)
