@@ -90,8 +90,11 @@ impl Endpoint {
         let mut roots = RootCertStore::empty();
         match &self.ca_file {
             Some(path) => {
-                for certificate in CertificateDer::pem_file_iter(path).map_err(tls_fault)? {
-                    roots.add(certificate.map_err(tls_fault)?).map_err(tls_fault)?;
+                let read = CertificateDer::pem_file_iter(path)
+                    .and_then(|certificates| certificates.collect::<Result<Vec<_>, _>>());
+                let certificates = read.or_else(|error| unusable(path, error))?;
+                for certificate in certificates {
+                    roots.add(certificate).or_else(|error| unusable(path, error))?;
                 }
             }
             None => {
@@ -129,6 +132,12 @@ impl Endpoint {
 
 pub(crate) trait Connection: Read + Write + Send {}
 impl<T: Read + Write + Send> Connection for T {}
+
+#[expect(clippy::needless_pass_by_value, reason = "it is handed to or_else")]
+fn unusable<T>(ca_file: &Path, error: impl ToString) -> Outcome<T> {
+    let observed = format!("{}: {}", ca_file.display(), error.to_string());
+    fail("the CA file", "certificates", observed)
+}
 
 #[expect(clippy::needless_pass_by_value, reason = "it is handed to map_err")]
 fn tls_fault(error: impl ToString) -> Reason {
