@@ -11,7 +11,7 @@ use super::canary::Canary;
 use super::server::Server;
 use super::subject::Run;
 use crate::runner::find_program;
-use crate::verdict::{Outcome, expect, skip};
+use crate::verdict::{Outcome, expect, fail, skip};
 
 pub struct Kubectl<'b> {
     bench: &'b Bench,
@@ -95,7 +95,10 @@ impl Bench {
         let endpoint = issued["listener_endpoint"].as_str().unwrap_or_default();
         let mut cluster = json!({"server": format!("https://{endpoint}")});
         if let Some(ca) = ca {
-            cluster["certificate-authority-data"] = json!(STANDARD.encode(std::fs::read(ca)?));
+            let pem = std::fs::read(ca).or_else(|error| {
+                fail("the CA file", "a file", format!("{}: {error}", ca.display()))
+            })?;
+            cluster["certificate-authority-data"] = json!(STANDARD.encode(pem));
         }
         let config = json!({
             "apiVersion": "v1", "kind": "Config", "current-context": "session",
