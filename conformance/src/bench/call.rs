@@ -91,7 +91,7 @@ impl Endpoint {
         match &self.ca_file {
             Some(path) => {
                 let read = CertificateDer::pem_file_iter(path)
-                    .and_then(|certificates| certificates.collect::<Result<Vec<_>, _>>());
+                    .and_then(Iterator::collect::<Result<Vec<_>, _>>);
                 let certificates = read.or_else(|error| unusable(path, error))?;
                 for certificate in certificates {
                     roots.add(certificate).or_else(|error| unusable(path, error))?;

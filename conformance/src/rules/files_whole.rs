@@ -49,14 +49,14 @@ fn parallel_writers(bench: &Bench) -> Outcome {
     let ready: Outcome<Vec<_>> = (0..WRITERS).map(|_| to_file(&scene, "kubeconfig")).collect();
     let running: Outcome<Vec<_>> = ready?.into_iter().map(crate::bench::Run::spawn).collect();
     let mut running = running?;
-    let mut last = Vec::new();
+    let mut last = None;
     while !running.is_empty() {
         // What was whole at the last look still is.
         if let Ok(content) = std::fs::read(&path)
-            && content != last
+            && last.as_ref() != Some(&content)
         {
             complete(&scene, &content)?;
-            last = content;
+            last = Some(content);
         }
         let mut still = Vec::new();
         for mut writer in running {

@@ -24,7 +24,7 @@ use crate::bench::{Headers, Request, Wire};
 
 /// One run of the broken client.
 pub(super) fn play(stand: &Stand) -> ExitCode {
-    let args: Vec<OsString> = env::args_os().skip(1).collect();
+    let mut args: Vec<OsString> = env::args_os().skip(1).collect();
     let mut command = Command::new(&stand.honest);
     if !stand.subject.when.before(&args) {
         command.args(&args);
@@ -52,6 +52,12 @@ pub(super) fn play(stand: &Stand) -> ExitCode {
         }
         Defect::Signal { with } => {
             signals = with.map_or(Signals::Swallowed, Signals::EndsWith);
+        }
+        // A kill then ends the client itself, and leaves what the defect has made of the place.
+        Defect::File(defect) if files::is_over_at_the_start(defect) => {
+            files::before(stand, defect, &mut args);
+            command.args(&args);
+            return supervise::become_it(command);
         }
         Defect::Ask { method, path } if stand.subject.when.exit.is_empty() => {
             ask(stand, &args, method, path);

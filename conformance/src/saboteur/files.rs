@@ -51,6 +51,17 @@ pub(super) fn before(stand: &Stand, defect: &FileDefect, args: &mut Vec<OsString
     false
 }
 
+/// Whether nothing is left to be done once the honest client runs.
+pub(super) fn is_over_at_the_start(defect: &FileDefect) -> bool {
+    matches!(
+        defect,
+        FileDefect::Emptied
+            | FileDefect::ParentsMade
+            | FileDefect::PlaceCleared
+            | FileDefect::ModeFirst(_)
+    )
+}
+
 /// What is done once it has ended; an exit code in the place of its own.
 pub(super) fn after(
     stand: &Stand,
