@@ -81,7 +81,7 @@ pub struct Subjects {
     #[arg(long, value_name = "PATH", conflicts_with = "server")]
     pub mock_server: Option<PathBuf>,
     /// A control plane that already runs, by its base URL.
-    #[arg(long, value_name = "URL", requires = "token_file")]
+    #[arg(long, value_name = "URL", requires = "token_file", value_parser = base_url)]
     pub server: Option<String>,
     /// The file that holds the credential for --server.
     #[arg(long, value_name = "FILE", requires = "server")]
@@ -172,6 +172,16 @@ pub struct Reports {
     #[arg(long, short)]
     pub quiet: bool,
 }
+
+fn base_url(text: &str) -> Result<String, String> {
+    let url = url::Url::parse(text).map_err(|error| format!("{error}; {BASE_URL}"))?;
+    if !matches!(url.scheme(), "http" | "https") || url.query().or(url.fragment()).is_some() {
+        return Err(BASE_URL.to_owned());
+    }
+    Ok(text.to_owned())
+}
+
+const BASE_URL: &str = "expected http://HOST[:PORT][/PREFIX] or https://HOST[:PORT][/PREFIX]";
 
 fn report_file(text: &str) -> Result<(Format, PathBuf), String> {
     if let Some((name, file)) = text.split_once('=')

@@ -148,8 +148,15 @@ fn interrupted_writer(bench: &Bench) -> Outcome {
     disturbed(bench, Signal::INT, false)
 }
 
-/// What the file sink asked of the kernel, line by line.
-fn system_calls(bench: &Bench) -> Outcome<Vec<String>> {
+/// The file that a line of strace says is written to, by what its descriptor stands for.
+fn written_to(line: &str) -> Option<&str> {
+    let (call, rest) = line.split_once('<')?;
+    let (path, _) = rest.split_once(">, ")?;
+    call.contains("write").then_some(path)
+}
+
+/// What the file sink asked of the kernel, line by line, and the line that wrote the document.
+fn system_calls(bench: &Bench) -> Outcome<(Vec<String>, usize)> {
     let scene = Scene::honest(bench)?;
     let Some(strace) = crate::runner::find_program("strace") else {
         return skip("strace on PATH");
@@ -158,7 +165,7 @@ fn system_calls(bench: &Bench) -> Outcome<Vec<String>> {
     let calls = "trace=open,openat,creat,chmod,fchmod,fchmodat,rename,renameat,renameat2,link,linkat,write,writev,pwrite64,fsync,fdatasync,sync_file_range";
     let log_name = log.to_string_lossy().into_owned();
     let strace = strace.to_string_lossy().into_owned();
-    let words = [strace.as_str(), "-f", "-qq", "-s", "64", "-e", calls, "-o", &log_name];
+    let words = [strace.as_str(), "-f", "-qq", "-y", "-s", "64", "-e", calls, "-o", &log_name];
     let ran = to_file(&scene, "kubeconfig")?.umask(0o000).wrapped_in(words).go()?;
     let lines: Vec<String> =
         std::fs::read_to_string(&log).unwrap_or_default().lines().map(str::to_owned).collect();
@@ -166,40 +173,44 @@ fn system_calls(bench: &Bench) -> Outcome<Vec<String>> {
         return skip("leave to trace a process");
     }
     written(&scene, &ran, "cwd/kubeconfig")?;
-    let data = lines.iter().position(|line| line.contains("write") && line.contains("apiVersion"));
-    let Some(data) = data else {
+    // The sandbox may itself stand below /dev, in shared memory.
+    let root = bench.sandbox()?.root().canonicalize()?.display().to_string();
+    let written = lines.iter().enumerate().find_map(|(nth, line)| {
+        let file = written_to(line).filter(|file| file.starts_with(&root))?;
+        line.contains("apiVersion").then_some((nth, format!("<{file}>")))
+    });
+    let Some((data, file)) = written else {
         // A process that forbids to be dumped is legible to a tracer with privileges only.
         return skip("leave to read what a traced process writes");
     };
-    // The sandbox may itself stand below /dev, in shared memory.
-    let root = bench.sandbox()?.root().display().to_string();
     let device = |line: &str| line.contains("\"/dev/") && !line.contains(&root);
-    let made: Vec<&String> = lines[..data]
+    let makes =
+        |line: &str| ["O_CREAT", "O_TMPFILE", "creat("].iter().any(|word| line.contains(word));
+    // A call that another thread's comes in between is told in two lines.
+    let made = lines[..data]
         .iter()
-        .filter(|line| {
-            line.contains("O_CREAT") || line.contains("O_TMPFILE") || line.contains("creat(")
-        })
-        .filter(|line| !device(line) && !line.contains("audit.jsonl"))
-        .collect();
-    expect(!made.is_empty(), "the file's making", "an open with O_CREAT before the data", "none")?;
-    for line in made {
+        .any(|line| line.ends_with(&file) && (makes(line) || line.contains("resumed>")));
+    expect(made, "the file's making", "an open with O_CREAT before the data", "none")?;
+    for line in lines[..data].iter().filter(|line| makes(line)) {
+        if device(line) || line.contains("audit.jsonl") {
+            continue;
+        }
         let exclusive = line.contains("O_EXCL") || line.contains("O_TMPFILE");
-        let private = line.contains(", 0600)");
+        let private = line.contains(", 0600)") || line.contains(", 0600 <unfinished");
         expect(exclusive && private, "how the file is made", "O_EXCL and mode 0600", line)?;
     }
     for line in &lines[data..] {
         expect(!line.contains("chmod"), "after the data was written", "no change of mode", line)?;
     }
-    Ok(lines)
+    Ok((lines, data))
 }
 
 fn renamed_into_place(bench: &Bench) -> Outcome {
-    let lines = system_calls(bench)?;
+    let (lines, data) = system_calls(bench)?;
     let position = |word: &str| lines.iter().position(|line| line.contains(word));
-    let data = lines.iter().position(|line| line.contains("apiVersion"));
     let synced = position("fsync(").or_else(|| position("fdatasync("));
     let renamed =
         lines.iter().position(|line| line.contains("rename") && line.contains("kubeconfig"));
-    let ordered = matches!((data, synced, renamed), (Some(a), Some(b), Some(c)) if a < b && b < c);
+    let ordered = matches!((synced, renamed), (Some(b), Some(c)) if data < b && b < c);
     expect(ordered, "the order of write, sync and rename", "in that order", lines.join("\n"))
 }

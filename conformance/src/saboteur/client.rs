@@ -86,8 +86,8 @@ fn watched(
     // Kept until the client has ended.
     let _relay = relayed(stand, &mut command, &mut args, None, Some(scout))?;
     command.args(&args);
-    let child = supervise::start(&mut command, Signals::Forwarded, || {})?;
     supervise::leave_no_core();
+    let child = supervise::start(&mut command, Signals::Forwarded, || {})?;
     let ended = supervise::wait(child)?;
     scout.ended(ended.status.code());
     Ok(supervise::end_like(ended.status))
@@ -126,17 +126,14 @@ fn looked_after(
     }
     command.args(&args);
     command.stdout(supervise::captured(capture_out)).stderr(supervise::captured(capture_err));
-    // Noted before it starts: whoever looks at the waiting process may kill it at once.
-    let dumpable = matches!(defect, Defect::Ends(End::Dumpable));
-    if dumpable {
+    // Before it starts: whoever looks at the waiting process looks at us, and may kill it at once.
+    if matches!(defect, Defect::Ends(End::Dumpable)) {
         stand.act();
+    } else {
+        supervise::leave_no_core();
     }
     let mark = stand.marker();
     let child = supervise::start(&mut command, signals, move || mark.act())?;
-    // Whoever looks at the waiting process looks at us; the honest one has done it for itself.
-    if !dumpable {
-        supervise::leave_no_core();
-    }
     let ended = supervise::wait(child)?;
     if let Defect::Again(words) = defect
         && when.after(&ended)

@@ -47,6 +47,8 @@ fn exit_2_when_the_command_line_makes_no_sense() {
         &["run", "--jobs", "0"][..],
         &["run", "--rule", "a[b"],
         &["run", "--server", "http://127.0.0.1:1"],
+        &["run", "--server", "nonsense", "--token-file", "/dev/null"],
+        &["run", "--server", "ftp://127.0.0.1/", "--token-file", "/dev/null"],
         &["run", "--mock-server", "/bin/true", "--server", "http://127.0.0.1:1"],
         &["run", "--verbose", "--quiet"],
         &["run", "--shard", "5/4"],
