@@ -104,11 +104,11 @@ pub struct RunArgs {
     pub subjects: Subjects,
     #[command(flatten)]
     pub choice: Choice,
-    /// How many rules to judge at a time [default: the number of cores].
+    /// How many rules to judge at a time [default: four for each core; one for somebody else's server].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub jobs: Option<u16>,
     /// Seconds after which a run of the subject is killed.
-    #[arg(long, value_name = "SECONDS", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "SECONDS", default_value_t = RunArgs::TIMEOUT, value_parser = clap::value_parser!(u32).range(1..))]
     pub timeout: u32,
     /// The seed of every server that is started.
     #[arg(long, value_name = "N", default_value_t = 1)]
@@ -137,6 +137,11 @@ pub struct RunArgs {
     /// input ends; scripts to run it again are named.
     #[arg(long)]
     pub keep: bool,
+}
+
+impl RunArgs {
+    /// Seconds.
+    pub const TIMEOUT: u32 = 20;
 }
 
 #[derive(Debug, Subcommand)]
@@ -175,7 +180,8 @@ pub struct Reports {
 
 fn base_url(text: &str) -> Result<String, String> {
     let url = url::Url::parse(text).map_err(|error| format!("{error}; {BASE_URL}"))?;
-    if !matches!(url.scheme(), "http" | "https") || url.query().or(url.fragment()).is_some() {
+    let more = url.query().or(url.fragment()).or(url.password());
+    if !matches!(url.scheme(), "http" | "https") || more.is_some() || !url.username().is_empty() {
         return Err(BASE_URL.to_owned());
     }
     Ok(text.to_owned())
@@ -187,7 +193,15 @@ fn report_file(text: &str) -> Result<(Format, PathBuf), String> {
     if let Some((name, file)) = text.split_once('=')
         && let Ok(format) = Format::from_str(name, false)
     {
+        if file.is_empty() {
+            return Err("no file is named behind the form".to_owned());
+        }
         return Ok((format, file.into()));
+    }
+    if let Some((name, _)) = text.split_once('=').filter(|(name, _)| !name.contains('/')) {
+        return Err(format!(
+            "{name} is no form of a report; write ./{text} for a file of that name"
+        ));
     }
     match Format::of_file(text) {
         Some(format) => Ok((format, text.into())),

@@ -3,7 +3,7 @@
 //! The map of the rooms:
 //! - `rule`: what a rule is; `rules`: the rules themselves; `catalogue`: all of them, sorted
 //! - `bench`: everything a rule may touch (subject, sandbox, referee, server, contract)
-//! - `target`: whom we judge; `subjects`: where our own binaries are found; `runner`: one rule or many against it; `verdict`: what came out
+//! - `target`: whom we judge; `subjects`: where our own binaries are found; `runner`: one rule or many against it; `interrupt`: how a run ends early; `verdict`: what came out
 //! - `saboteur`: subjects that are broken on purpose, so that every rule can be seen to fail
 //! - `fixture`: the shared data files, compiled in
 //! - `cli`, `commands`, `known`, `shard`, `report`, `exit`: the standalone runner; `tables`: the pages it generates
@@ -17,6 +17,7 @@ pub mod cli;
 pub mod commands;
 pub mod exit;
 pub mod fixture;
+pub mod interrupt;
 mod judge;
 pub mod known;
 pub mod report;

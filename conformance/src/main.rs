@@ -41,8 +41,16 @@ fn main() -> ExitCode {
         eprintln!("conformance: stdout: {error}");
         return Ending::HarnessFailed.into();
     }
+    if let Some(signal) = conformance::interrupt::heard() {
+        eprintln!("conformance: interrupted");
+        conformance::interrupt::die(signal);
+    }
     match ended {
         Ok(ending) => ending.into(),
+        Err(Trouble::Nothing(why)) => {
+            eprintln!("conformance: {why}");
+            Ending::NothingRan.into()
+        }
         Err(Trouble::Closed) => Ending::Conforms.into(),
         Err(Trouble::Usage(why)) => {
             eprintln!("conformance: {why}");

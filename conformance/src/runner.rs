@@ -12,6 +12,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::bench::{self, Bench, Family};
+use crate::interrupt;
 use crate::rule::{Claim, Need, Rule, Side};
 use crate::target::{ServerTarget, Target};
 use crate::verdict::Verdict;
@@ -49,7 +50,11 @@ pub fn run(rule: &Rule, target: &Arc<Target>) -> Judged {
             redacted(Verdict::Broken { why }, &bench)
         }
     };
-    let verdict = crashed(rule, target, verdict);
+    // Whatever it was about to say is about a subject that was ended in the middle.
+    let verdict = match interrupt::heard() {
+        Some(_) if verdict != Verdict::Pass => Verdict::NotRun { why: interrupt::WHY.to_owned() },
+        _ => crashed(rule, target, verdict),
+    };
     let evidence = match verdict {
         Verdict::Pass | Verdict::Skip { .. } if !target.settings.trace => Vec::new(),
         _ => bench.evidence().lines(),
@@ -63,6 +68,9 @@ pub fn run(rule: &Rule, target: &Arc<Target>) -> Judged {
 
 /// Why the rule need not be judged any more.
 fn moot(rule: &Rule, target: &Target) -> Option<String> {
+    if interrupt::heard().is_some() {
+        return Some(interrupt::WHY.to_owned());
+    }
     if let Some(first) = target.stopped.get() {
         return Some(format!("stopped after {first}"));
     }

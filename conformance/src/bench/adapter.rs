@@ -32,7 +32,6 @@ pub struct Adapter {
 
 /// What an adapter says of the client behind it.
 #[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Description {
     pub protocol: u32,
     pub name: String,
@@ -115,8 +114,7 @@ mod tests {
     #[test]
     fn an_adapter_says_what_its_client_lacks() {
         let dir = tempfile::tempdir().unwrap();
-        let honest =
-            r#"echo '{"protocol":1,"name":"x","version":"1","unsupported":["ssh","--profile"]}'"#;
+        let honest = r#"echo '{"protocol":1,"name":"x","version":"1","later":1,"unsupported":["ssh","--profile"]}'"#;
         let adapter_of = adapter(dir.path(), honest).unwrap();
         assert_eq!(adapter_of.description.name, "x");
         let lacks = |line: &str| {

@@ -90,10 +90,7 @@ impl Endpoint {
         let mut roots = RootCertStore::empty();
         match &self.ca_file {
             Some(path) => {
-                let read = CertificateDer::pem_file_iter(path)
-                    .and_then(Iterator::collect::<Result<Vec<_>, _>>);
-                let certificates = read.or_else(|error| unusable(path, error))?;
-                for certificate in certificates {
+                for certificate in certificates(path)? {
                     roots.add(certificate).or_else(|error| unusable(path, error))?;
                 }
             }
@@ -132,6 +129,13 @@ impl Endpoint {
 
 pub(crate) trait Connection: Read + Write + Send {}
 impl<T: Read + Write + Send> Connection for T {}
+
+/// What a CA file holds, which is one certificate at least.
+pub(crate) fn certificates(ca_file: &Path) -> Outcome<Vec<CertificateDer<'static>>> {
+    let read = CertificateDer::pem_file_iter(ca_file).and_then(Iterator::collect::<Result<_, _>>);
+    let certificates: Vec<_> = read.or_else(|error| unusable(ca_file, error))?;
+    if certificates.is_empty() { unusable(ca_file, "none in it") } else { Ok(certificates) }
+}
 
 #[expect(clippy::needless_pass_by_value, reason = "it is handed to or_else")]
 fn unusable<T>(ca_file: &Path, error: impl ToString) -> Outcome<T> {

@@ -36,7 +36,7 @@ use std::sync::{Arc, OnceLock};
 
 pub use self::adapter::Adapter;
 pub use self::call::Call;
-pub(crate) use self::call::Connection;
+pub(crate) use self::call::{Connection, certificates};
 pub use self::canary::{Canary, contains};
 pub use self::contract::{Generation, System};
 pub use self::deaf::{DeafPort, FullPort, with_a_free_port};
@@ -62,7 +62,7 @@ pub use self::tap::Tap;
 pub use self::tls::Certificate;
 pub use self::token::claims_of;
 pub use self::world::{Family, Identity, PROJECT_ID, RESOURCE_ID};
-use crate::target::{ServerTarget, Target};
+use crate::target::{RunningServer, ServerTarget, Target};
 use crate::verdict::{Outcome, broken, skip};
 
 /// What a check is given.
@@ -224,6 +224,14 @@ pub(crate) fn has_control_routes(url: &str, ca_file: Option<&std::path::Path>) -
     let endpoint = call::Endpoint::parse(url.trim_end_matches('/'), ca_file)?;
     let ready = Call::new(endpoint, "GET", "/__mock/ready", Evidence::default()).send()?;
     Ok(ready.status() == 200 && ready.json()["event"] == "ready")
+}
+
+/// Whether a running server turns the credential away. What else it answers is for the rules.
+pub(crate) fn refuses(server: &RunningServer) -> Outcome<bool> {
+    let endpoint =
+        call::Endpoint::parse(server.url.trim_end_matches('/'), server.ca_file.as_deref())?;
+    let asked = Call::new(endpoint, "GET", "/v1/auth/whoami", Evidence::default());
+    Ok(asked.bearer(&server.token).send()?.status() == 401)
 }
 
 /// Whether anything takes a connection at the address of that base URL.

@@ -16,6 +16,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 
 use super::patience::Pauses;
 use super::streams::Streams;
+use crate::interrupt;
 
 /// How long the streams of a dead subject may take to end.
 const LAST_WORDS: Duration = Duration::from_secs(2);
@@ -25,6 +26,9 @@ static SPAWNING: RwLock<()> = RwLock::new(());
 pub(crate) fn spawn(command: &mut Command) -> io::Result<Child> {
     static ONCE: Once = Once::new();
     ONCE.call_once(heed_signals);
+    if interrupt::heard().is_some() {
+        return Err(io::Error::other(interrupt::WHY));
+    }
     let _shared = SPAWNING.read().unwrap_or_else(PoisonError::into_inner);
     command.spawn()
 }
@@ -42,7 +46,7 @@ fn heed_signals() {
 }
 
 /// As Linux tells it; elsewhere nobody does without unsafe code.
-fn ignored_signals() -> u64 {
+pub(crate) fn ignored_signals() -> u64 {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or_default()

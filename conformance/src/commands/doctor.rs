@@ -6,15 +6,16 @@ use std::io::Write;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::Trouble;
 use super::run::subjects;
-use crate::bench::{Adapter, process, room};
+use crate::bench::{Adapter, Bench, Exit, process, room};
 use crate::cli::Subjects;
 use crate::exit::Ending;
 use crate::runner::{find_program, find_python};
-use crate::target::ServerTarget;
+use crate::target::{ServerTarget, Settings, Target};
 
 /// Programs that some rules drive, and what is not judged without each.
 const PROGRAMS: [(&str, &str); 7] = [
@@ -51,7 +52,7 @@ pub(super) fn doctor(asked: &Subjects, out: &mut dyn Write) -> Result<Ending, Tr
     let root = rustix::process::geteuid().is_root();
     findings.push(Finding {
         what: "an ordinary user".to_owned(),
-        found: if root { Err("root ignores file modes".to_owned()) } else { Ok("yes".to_owned()) },
+        found: if root { Err("root ignores file modes; skipped: what a client does that may not read or write a file".to_owned()) } else { Ok("yes".to_owned()) },
         vital: false,
     });
     findings.push(Finding { what: "HOME".to_owned(), found: home_is_writable(), vital: false });
@@ -101,7 +102,7 @@ fn judged(asked: &Subjects) -> Vec<Finding> {
     let mut findings = Vec::new();
     match (&asked.adapter, &plexctl) {
         (Some(command), _) => findings.push(finding("the adapter", describes(command))),
-        (None, Some(path)) => findings.push(finding("plexctl", helps(path))),
+        (None, Some(path)) => findings.push(finding("plexctl", starts(path))),
         (None, None) => {}
     }
     match &server {
@@ -129,6 +130,25 @@ fn describes(command: &str) -> Result<String, String> {
         words => format!(", without {}", words.join(" ")),
     };
     Ok(format!("{} for {} {}{lacking}", adapter.program.display(), told.name, told.version))
+}
+
+/// The same in the sandbox of the rules, whose PATH holds no interpreter.
+fn starts(path: &Path) -> Result<String, String> {
+    let told = helps(path)?;
+    let target = Target {
+        plexctl: Some(path.to_path_buf()),
+        settings: Settings { timeout: ANSWER_LIMIT, ..Settings::default() },
+        ..Target::default()
+    };
+    let bench = Bench::new(Arc::new(target));
+    let ran = bench.plexctl().and_then(|run| run.arg("--help").go());
+    match ran.map_err(|why| Trouble::from(why).to_string())?.exit {
+        Exit::Code(0) => Ok(told),
+        exit => Err(format!(
+            "{} --help ended with {exit} in the sandbox of the rules, whose PATH holds no interpreter",
+            path.display()
+        )),
+    }
 }
 
 /// The program starts and says how it is used; a version is nothing that a page promises.

@@ -14,6 +14,7 @@ use std::io::Write;
 use crate::catalogue;
 use crate::cli::{Choice, Cli, Command, Fixtures, Level};
 use crate::exit::Ending;
+use crate::interrupt;
 use crate::rule::{self, Rule};
 use crate::verdict::Reason;
 
@@ -25,11 +26,17 @@ pub fn dispatch(
     terminal: Option<&mut dyn Write>,
 ) -> Result<Ending, Trouble> {
     match cli.command {
-        Command::Run(args) => run::run(&args, out, terminal),
+        Command::Run(args) => {
+            interrupt::heed()?;
+            run::run(&args, out, terminal)
+        }
         Command::List(args) => list::list(&args, out),
         Command::Explain { rule, output } => list::explain(&rule, output, out),
         Command::Docs { check, dir } => docs::docs(&dir, check, out),
-        Command::Selfcheck(args) => selfcheck::selfcheck(&args, out, terminal),
+        Command::Selfcheck(args) => {
+            interrupt::heed()?;
+            selfcheck::selfcheck(&args, out, terminal)
+        }
         Command::Doctor(subjects) => doctor::doctor(&subjects, out),
         Command::Fixtures(Fixtures::Export { dir, force }) => fixtures::export(&dir, force, out),
         Command::Fixtures(Fixtures::Verify { dir }) => fixtures::verify(&dir, out),
@@ -44,6 +51,8 @@ pub fn dispatch(
 pub enum Trouble {
     Usage(String),
     Harness(String),
+    /// There is nothing of what was asked for.
+    Nothing(String),
     /// Whoever read our output has gone.
     Closed,
 }
@@ -51,7 +60,7 @@ pub enum Trouble {
 impl fmt::Display for Trouble {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Usage(why) | Self::Harness(why) => f.write_str(why),
+            Self::Usage(why) | Self::Harness(why) | Self::Nothing(why) => f.write_str(why),
             Self::Closed => f.write_str("nobody reads what is written"),
         }
     }
@@ -75,9 +84,23 @@ impl From<std::io::Error> for Trouble {
     }
 }
 
+/// The rules of these globs; one that matches no rule at all is misspelt.
+fn matching<'r>(all: &'r [Rule], globs: &[String]) -> Result<Vec<&'r Rule>, Trouble> {
+    let of = |globs: &[String]| {
+        catalogue::matching(all, globs).map_err(|error| Trouble::Usage(format!("--rule: {error}")))
+    };
+    let rules = of(globs)?;
+    for glob in globs {
+        if !rules.is_empty() && of(std::slice::from_ref(glob))?.is_empty() {
+            let why = format!("--rule {glob}: matches no rule; `conformance list` names them all");
+            return Err(Trouble::Usage(why));
+        }
+    }
+    Ok(rules)
+}
+
 fn choose<'r>(all: &'r [Rule], choice: &Choice) -> Result<Vec<&'r Rule>, Trouble> {
-    let mut rules = catalogue::matching(all, &choice.rules)
-        .map_err(|error| Trouble::Usage(format!("--rule: {error}")))?;
+    let mut rules = matching(all, &choice.rules)?;
     if !choice.systems.is_empty() {
         rules.retain(|rule| choice.systems.contains(&rule.system));
     }

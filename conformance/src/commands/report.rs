@@ -13,6 +13,7 @@ use crate::report::text::Detail;
 use crate::report::{self, Format, Report, json};
 
 pub(super) fn again(file: &Path, asked: &Reports, out: &mut dyn Write) -> Result<Ending, Trouble> {
+    expect_writable(asked)?;
     let report = load(file)?;
     hand_out(&report, asked, detail(asked), &Vault::default(), out)?;
     Ok(Ending::Conforms)
@@ -23,6 +24,7 @@ pub(super) fn merge(
     asked: &Reports,
     out: &mut dyn Write,
 ) -> Result<Ending, Trouble> {
+    expect_writable(asked)?;
     let reports = files.iter().map(|file| load(file)).collect::<Result<Vec<_>, _>>()?;
     let merged = report::merge::merge(reports).map_err(Trouble::Harness)?;
     hand_out(&merged, asked, detail(asked), &Vault::default(), out)?;
@@ -57,6 +59,12 @@ pub(super) fn detail(asked: &Reports) -> Detail {
 /// Looks whether every file that was asked for can be written, before anything is judged. Nothing is
 /// changed by looking.
 pub(super) fn expect_writable(asked: &Reports) -> Result<(), Trouble> {
+    let for_eyes = matches!(asked.output, Format::Text | Format::Github | Format::Tap);
+    if asked.github && !for_eyes {
+        let why = "--github writes annotations to stdout, which a program is to read; write the \
+                   report to a file with --report";
+        return Err(Trouble::Usage(why.to_owned()));
+    }
     for (_, path) in &asked.files {
         let place = path.parent().filter(|place| !place.as_os_str().is_empty());
         let looked = match path.exists() {
@@ -91,9 +99,12 @@ pub(super) fn hand_out(
     } else {
         None
     };
+    // What can be handed out is, whatever became of the rest.
+    let mut lost = None;
     for (path, text) in files {
-        fs::write(path, text)
-            .map_err(|error| Trouble::Harness(format!("{}: {error}", path.display())))?;
+        if let Err(error) = fs::write(path, text) {
+            lost.get_or_insert(format!("--report {}: {error}", path.display()));
+        }
     }
     out.write_all(shown.as_bytes())?;
     if let Some((annotations, summary)) = github {
@@ -101,10 +112,11 @@ pub(super) fn hand_out(
         if let Some(path) = std::env::var_os("GITHUB_STEP_SUMMARY").filter(|path| !path.is_empty())
         {
             let file = OpenOptions::new().append(true).create(true).open(&path);
-            file.and_then(|mut file| file.write_all(summary.as_bytes()))
-                .map_err(|error| Trouble::Harness(format!("GITHUB_STEP_SUMMARY: {error}")))?;
+            if let Err(error) = file.and_then(|mut file| file.write_all(summary.as_bytes())) {
+                lost.get_or_insert(format!("$GITHUB_STEP_SUMMARY: {error}"));
+            }
         }
     }
     out.flush()?;
-    Ok(())
+    lost.map_or(Ok(()), |why| Err(Trouble::Usage(why)))
 }

@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::fs;
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,10 +11,11 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::{Trouble, choose, report};
-use crate::bench::{self, Adapter, System, quote};
+use crate::bench::{self, Adapter, Generation, System, quote};
 use crate::catalogue;
 use crate::cli::{Level, RunArgs, Subjects};
 use crate::exit::Ending;
+use crate::interrupt;
 use crate::known::{self, KnownFailing};
 use crate::report::canary::Vault;
 use crate::report::progress::Progress;
@@ -24,7 +25,7 @@ use crate::runner;
 use crate::shard;
 use crate::subjects as binaries;
 use crate::target::{RunningServer, ServerTarget, Settings, Target};
-use crate::verdict::{Outcome, broken};
+use crate::verdict::{Outcome, Reason, broken};
 
 pub(super) fn run(
     args: &RunArgs,
@@ -77,7 +78,8 @@ pub(super) fn run(
         Ok(()) | Err(Trouble::Closed) => {}
         Err(trouble) => return Err(trouble),
     }
-    if target.standing() > 0 {
+    interrupt::is_over();
+    if target.standing() > 0 && interrupt::heard().is_none() {
         hold(&target, out)?;
     }
     Ok(report::ending(&report))
@@ -92,7 +94,8 @@ fn is_foreign(target: &Target) -> bool {
 /// it has ended already.
 fn hold(target: &Target, out: &mut dyn Write) -> Result<(), Trouble> {
     let count = target.standing();
-    writeln!(out, "{count} servers stand until standard input ends; the files stay")?;
+    let stand = if count == 1 { "server stands" } else { "servers stand" };
+    writeln!(out, "{count} {stand} until standard input ends; the files stay")?;
     out.flush()?;
     io::copy(&mut io::stdin().lock(), &mut io::sink())?;
     Ok(())
@@ -128,6 +131,9 @@ fn about(args: &RunArgs, target: &Target, now: Timestamp) -> About {
             }
         }
         None => {}
+    }
+    if args.timeout != RunArgs::TIMEOUT {
+        named("--timeout", args.timeout.to_string());
     }
     if args.seed != 1 {
         named("--seed", args.seed.to_string());
@@ -187,25 +193,59 @@ pub(super) fn subjects(asked: &Subjects) -> Outcome<(Option<PathBuf>, Option<Ser
     let plexctl = existing(or_beside(&asked.plexctl, "plexctl"))?;
     let server = match (&asked.server, &asked.token_file) {
         (Some(url), Some(token_file)) => {
-            let token = fs::read_to_string(token_file)
-                .or_else(|error| broken(format!("{}: {error}", token_file.display())))?;
-            Some(ServerTarget::Running(RunningServer {
-                url: url.clone(),
-                token: token.trim_end_matches(['\r', '\n']).to_owned(),
-                ca_file: existing(asked.ca_file.clone())?,
-                without: asked.without.clone(),
-                control: !asked.foreign
-                    && bench::has_control_routes(url, asked.ca_file.as_deref())?,
-            }))
+            Some(ServerTarget::Running(running(asked, url, token_file)?))
         }
         _ => existing(or_beside(&asked.mock_server, "mock-server"))?.map(ServerTarget::Spawn),
     };
     Ok((plexctl, server))
 }
 
+/// A mistake in what we were given for a server would look like one of the server.
+fn running(asked: &Subjects, url: &str, token_file: &Path) -> Outcome<RunningServer> {
+    for id in &asked.without {
+        let knows = |system: &System| {
+            let contract = system.contract(Generation::default())?;
+            Ok::<_, Reason>(contract.operations().iter().any(|operation| operation.id == *id))
+        };
+        let known = System::ALL.iter().map(knows).collect::<Result<Vec<_>, _>>()?;
+        if !known.contains(&true) {
+            return broken(format!("--without {id}: no contract has an operation of that id"));
+        }
+    }
+    let ca_file = existing(asked.ca_file.clone())?;
+    if let Some(ca_file) = &ca_file {
+        bench::certificates(ca_file)?;
+    }
+    let server = RunningServer {
+        url: url.to_owned(),
+        token: credential(token_file)?,
+        without: asked.without.clone(),
+        control: !asked.foreign && bench::has_control_routes(url, ca_file.as_deref())?,
+        ca_file,
+    };
+    let asks = !server.control && !server.without.iter().any(|id| id == "Whoami");
+    // One that is not there is told of by the report, which somebody may be waiting for.
+    if asks && bench::answers_at(url) && bench::refuses(&server)? {
+        let file = token_file.display();
+        return broken(format!("the server answers 401 to the credential in {file}"));
+    }
+    Ok(server)
+}
+
+fn credential(file: &Path) -> Outcome<String> {
+    let text =
+        fs::read_to_string(file).or_else(|error| broken(format!("{}: {error}", file.display())))?;
+    let token = text.trim_end_matches(['\r', '\n']);
+    if token.is_empty() || !token.chars().all(|c| c.is_ascii_graphic()) {
+        let file = file.display();
+        return broken(format!("{file}: not a credential, which is one line without blanks"));
+    }
+    Ok(token.to_owned())
+}
+
 fn existing(path: Option<PathBuf>) -> Outcome<Option<PathBuf>> {
     match path {
-        Some(path) if !path.is_file() => broken(format!("nothing to judge at {}", path.display())),
+        Some(path) if !path.is_file() => broken(format!("no file at {}", path.display())),
         Some(path) => Ok(Some(std::path::absolute(path)?)),
         None => Ok(None),
     }

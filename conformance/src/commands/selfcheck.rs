@@ -9,10 +9,11 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::Trouble;
+use super::{Trouble, matching};
 use crate::catalogue;
 use crate::cli::{Output, SelfcheckArgs};
 use crate::exit::Ending;
+use crate::interrupt;
 use crate::report::progress::Progress;
 use crate::rule::Rule;
 use crate::saboteur::selfcheck::{self, Announced, Finding, Programs, Said};
@@ -28,11 +29,8 @@ pub(super) fn selfcheck(
     let rules = catalogue::all()?;
     let subjects = chosen(args)?;
     let (announced, empty) = selfcheck::announced(&subjects, &rules)?;
-    let wanted: BTreeSet<&str> = catalogue::matching(&rules, &args.rules)
-        .map_err(|error| Trouble::Usage(format!("--rule: {error}")))?
-        .into_iter()
-        .map(|rule| &*rule.id)
-        .collect();
+    let wanted: BTreeSet<&str> =
+        matching(&rules, &args.rules)?.into_iter().map(|rule| &*rule.id).collect();
     let mut pairs = if args.exact {
         selfcheck::whole_matrix(&announced, &rules)
     } else {
@@ -42,7 +40,7 @@ pub(super) fn selfcheck(
     let all = pairs.len();
     // Rules without a subject are told of, unless some subjects alone were asked for.
     if pairs.is_empty() && (wanted.is_empty() || !args.subjects.is_empty()) {
-        return Ok(Ending::NothingRan);
+        return Err(Trouble::Nothing("no such subject, or no such rule".to_owned()));
     }
     let cores = thread::available_parallelism().map_or(1, usize::from);
     // Broken subjects hang, stall and wait for what never comes.
@@ -63,6 +61,9 @@ pub(super) fn selfcheck(
         let progress = Progress::new(terminal, pairs.len());
         selfcheck::judge(&programs, &announced, &rules, &pairs, jobs, &settings, progress)?
     };
+    if interrupt::heard().is_some() {
+        return Err(Trouble::Harness(interrupt::WHY.to_owned()));
+    }
     let mut summary = Summary::of(&found, &announced, &rules, &wanted, empty);
     summary.without_a_chance = all - pairs.len();
     if !args.subjects.is_empty() {

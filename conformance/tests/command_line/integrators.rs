@@ -36,6 +36,23 @@ fn fixtures_are_handed_out_and_checked() {
     assert!(text.contains("contract/flags.json is missing"), "{text}");
     assert!(text.contains("contract/extra.json is not of the fixtures"), "{text}");
     assert_eq!(code(&conformance(&["fixtures", "verify", "/no/such/folder"])), 3);
+    // Another version is not what was asked for, however whole it is.
+    let manifest = Path::new(place).join("MANIFEST.json");
+    assert_eq!(code(&conformance(&["fixtures", "export", place, "--force"])), 0);
+    fs::remove_file(Path::new(place).join("contract/extra.json")).unwrap();
+    let listed = fs::read_to_string(&manifest).unwrap();
+    fs::write(&manifest, listed.replacen("\"version\": \"", "\"version\": \"9.", 1)).unwrap();
+    let output = conformance(&["fixtures", "verify", place]);
+    assert_eq!(code(&output), 1, "{output:?}");
+    assert!(stdout(&output).contains("the folder has fixtures 9."), "{output:?}");
+    // What a link leads to is not ours to write.
+    let other = tempfile::NamedTempFile::new().unwrap();
+    fs::remove_file(Path::new(place).join("README.md")).unwrap();
+    std::os::unix::fs::symlink(other.path(), Path::new(place).join("README.md")).unwrap();
+    let output = conformance(&["fixtures", "export", place, "--force"]);
+    assert_eq!(code(&output), 2, "{output:?}");
+    assert!(fs::read(other.path()).unwrap().is_empty());
+    assert!(stdout(&conformance(&["fixtures", "verify", place])).contains("README.md is a link"));
 }
 
 /// Runs the example of a language in a folder that was exported, where the language is installed.

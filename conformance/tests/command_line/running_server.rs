@@ -81,3 +81,37 @@ fn a_server_that_already_runs() {
     assert_eq!(code(&output), 5, "{output:?}");
     assert!(stdout(&output).contains("a server the harness starts itself"), "{output:?}");
 }
+
+/// What is wrong with the files given for a server is said of them, and no rule blames the server.
+#[test]
+fn a_mistake_of_ours_is_not_the_servers() {
+    let server = Running::start();
+    let dir = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: &str| {
+        let path = dir.path().join(name);
+        fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let good = file("good", "psk_dev_operator\n");
+    let ca = server.ready["ca_file"].as_str().unwrap();
+    let (http, https) = (&server.ready["http"], &server.ready["https"]);
+    let asked = |url: &Value, token: &str, more: &[&str]| {
+        let named = ["run", "--server", url.as_str().unwrap(), "--token-file", token, "--foreign"];
+        conformance(&[&named[..], more, &["--rule", "server.issue_session.distinct"]].concat())
+    };
+    let output = asked(https, &good, &["--ca-file", ca]);
+    assert_eq!(code(&output), 0, "{output:?}");
+    for (token, more, said) in [
+        (file("empty", ""), &[][..], "empty: not a credential"),
+        (file("two_lines", "psk_dev_operator\nx\n"), &[], "two_lines: not a credential"),
+        (file("wrong", "psk_dev_stranger\n"), &[], "401 to the credential in"),
+        (good.clone(), &["--ca-file", &good], "none in it"),
+        (good.clone(), &["--ca-file", "/no/such/ca"], "no file at /no/such/ca"),
+        (good.clone(), &["--without", "Nope"], "--without Nope"),
+    ] {
+        let output = asked(http, &token, more);
+        assert_eq!(code(&output), 3, "{said}: {output:?}");
+        assert!(super::stderr(&output).contains(said), "{said}: {output:?}");
+        assert!(output.stdout.is_empty(), "{said}: {output:?}");
+    }
+}
