@@ -7,6 +7,9 @@ use super::{Format, Report};
 use crate::bench::Canary;
 use crate::bench::redaction;
 
+/// For those whose server is theirs to set up.
+const WORD: &str = " (a credential that is a common word is found everywhere: use a longer one)";
+
 /// The secrets of a run: credentials that were handed to the harness, and every token that was
 /// issued while it ran.
 #[derive(Default)]
@@ -65,12 +68,12 @@ impl Vault {
         let model = serde_json::to_value(report).unwrap_or_default();
         if let Some(place) = self.anywhere(&model) {
             return Err(format!(
-                "a token is about to reach the report, in {place}; nothing of it is shown"
+                "a token is about to reach the report, in {place}; nothing of it is shown{WORD}"
             ));
         }
         if self.shown_in(&rendered) {
             return Err(format!(
-                "a token is about to reach the report ({format:?}); nothing of it is shown"
+                "a token is about to reach the report ({format:?}); nothing of it is shown{WORD}"
             ));
         }
         Ok(rendered)
