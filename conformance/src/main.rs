@@ -25,7 +25,10 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => {
             // A closed stream leaves nobody to tell.
-            let _ = error.print();
+            let printed = error.print();
+            if printed.is_err_and(|error| error.kind() != ErrorKind::BrokenPipe) {
+                return Ending::HarnessFailed.into();
+            }
             return if error.use_stderr() { Ending::Usage } else { Ending::Conforms }.into();
         }
     };

@@ -71,7 +71,7 @@ pub(super) fn selfcheck(
         summary.uncovered.clear();
     }
     match args.output {
-        Output::Text => summary.text(&found, out)?,
+        Output::Text => summary.text(&found, args.complete, out)?,
         Output::Json => summary.json(&found, out)?,
     }
     if found.is_empty() && !args.complete {
@@ -173,7 +173,7 @@ impl Summary {
         self.wrong == 0 && self.empty.is_empty()
     }
 
-    fn text(&self, found: &[Finding], out: &mut dyn Write) -> std::io::Result<()> {
+    fn text(&self, found: &[Finding], complete: bool, out: &mut dyn Write) -> std::io::Result<()> {
         for finding in found {
             let Finding { subject, rule, said, .. } = finding;
             match said {
@@ -194,8 +194,12 @@ impl Summary {
         for text in &self.empty {
             writeln!(out, "EMPTY   {text} names no rule")?;
         }
-        for rule in &self.uncovered {
-            writeln!(out, "UNSEEN  {rule}: no subject names it")?;
+        if complete {
+            for rule in &self.uncovered {
+                writeln!(out, "UNSEEN  {rule}: no subject names it")?;
+            }
+        } else if !self.uncovered.is_empty() {
+            writeln!(out, "{} rules that no subject names", self.uncovered.len())?;
         }
         for (rule, need) in &self.skipped {
             writeln!(out, "skipped {rule}: needs {need}")?;

@@ -9,6 +9,8 @@ use crate::verdict::Verdict;
 /// The rules whose verdict changed, by what the change means.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Changes {
+    /// What the two runs do not have in common, by which a change may be explained.
+    pub unlike: Vec<String>,
     pub worse: Vec<String>,
     pub better: Vec<String>,
     /// Still wrong, in another way.
@@ -24,7 +26,7 @@ pub fn diff(before: &Report, after: &Report) -> Changes {
         report.rules.iter().map(|one| (one.id.clone(), one.clone())).collect()
     };
     let (old, new) = (index(before), index(after));
-    let mut changes = Changes::default();
+    let mut changes = Changes { unlike: unlike(before, after), ..Changes::default() };
     for (id, now) in &new {
         let Some(then) = old.get(id) else {
             changes.new.push(format!("{id} ({})", now.verdict.word()));
@@ -63,6 +65,27 @@ pub fn diff(before: &Report, after: &Report) -> Changes {
     changes
 }
 
+fn unlike(before: &Report, after: &Report) -> Vec<String> {
+    let (old, new) = (&before.run, &after.run);
+    let whole = |shard: &Option<String>| shard.clone().unwrap_or_else(|| "whole".to_owned());
+    let rules = |globs: &[String]| match globs {
+        [] => "all".to_owned(),
+        globs => globs.join(" "),
+    };
+    [
+        ("contract", before.contract.generation.clone(), after.contract.generation.clone()),
+        ("harness", before.tool.version.clone(), after.tool.version.clone()),
+        ("level", old.level.clone(), new.level.clone()),
+        ("rules", rules(&old.rules), rules(&new.rules)),
+        ("shard", whole(&old.shard), whole(&new.shard)),
+        ("seed", old.seed.to_string(), new.seed.to_string()),
+    ]
+    .into_iter()
+    .filter(|(_, then, now)| then != now)
+    .map(|(what, then, now)| format!("{what}: {then}, then {now}"))
+    .collect()
+}
+
 fn line(id: &str, then: &str, now: &Judgement) -> String {
     let said = now.said();
     let colon = if said.is_empty() { "" } else { ": " };
@@ -73,6 +96,9 @@ impl Changes {
     /// A line for each change; the last one counts them.
     pub fn text(&self) -> String {
         let mut text = String::new();
+        for what in &self.unlike {
+            let _ = writeln!(text, "unlike  {what}");
+        }
         let groups = [
             ("worse", &self.worse),
             ("better", &self.better),
@@ -150,6 +176,8 @@ mod tests {
         assert_eq!(diff(&before, &before), Changes::default());
         let mut fewer = after;
         fewer.run.rules = vec!["a.*".into()];
-        assert!(!diff(&before, &fewer).text().contains("f.gone: pass"), "it was not asked for");
+        let text = diff(&before, &fewer).text();
+        assert!(!text.contains("f.gone: pass"), "it was not asked for");
+        assert!(text.starts_with("unlike  rules: all, then a.*\n"), "{text}");
     }
 }

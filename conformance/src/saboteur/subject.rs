@@ -287,7 +287,9 @@ pub fn in_folder(dir: &Path) -> Outcome<Vec<Subject>> {
     let mut paths = Vec::new();
     let mut folders = vec![dir.to_path_buf()];
     while let Some(folder) = folders.pop() {
-        for item in fs::read_dir(&folder)? {
+        let items = fs::read_dir(&folder)
+            .or_else(|error| broken(format!("{}: {error}", folder.display())))?;
+        for item in items {
             let path = item?.path();
             if path.is_dir() {
                 folders.push(path);

@@ -1,13 +1,13 @@
 //! Running the honest program inside the broken one: streams, signals and the end pass through.
 
 use std::io::{self, Read};
-use std::os::unix::net::UnixStream;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, ExitCode, ExitStatus, Stdio};
 use std::thread;
 
 use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, setrlimit};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals as Heard;
 use signal_hook::low_level;
 
 /// What the honest program left behind; a stream that was not captured is empty.
@@ -42,21 +42,15 @@ pub(super) fn start(
     signals: Signals,
     acted: impl Fn() + Send + 'static,
 ) -> io::Result<Child> {
-    let (mut heard, told) = UnixStream::pair()?;
-    for signal in [SIGINT, SIGTERM, SIGHUP] {
-        let told = told.try_clone()?;
-        let number = u8::try_from(signal).unwrap_or(0);
-        register(signal, number, told)?;
-    }
+    let mut heard = Heard::new([SIGINT, SIGTERM, SIGHUP])?;
     let child = command.spawn()?;
     let pid = pid_of(&child);
     thread::spawn(move || {
-        let mut number = [0_u8];
-        while matches!(heard.read(&mut number), Ok(1)) {
+        for number in heard.forever() {
             let Some(pid) = pid else { return };
             match signals {
                 Signals::Forwarded => {
-                    if let Some(signal) = Signal::from_named_raw(i32::from(number[0])) {
+                    if let Some(signal) = Signal::from_named_raw(number) {
                         let _ = kill_process(pid, signal);
                     }
                 }
@@ -75,23 +69,6 @@ pub(super) fn start(
 #[expect(clippy::exit, reason = "the defect is to end in the middle of everything")]
 fn end_now(code: i32) -> ! {
     std::process::exit(code)
-}
-
-/// `signal_hook::low_level::pipe` writes one and the same byte for every signal; a thread for
-/// each turns that byte into the signal's number.
-fn register(signal: i32, number: u8, told: UnixStream) -> io::Result<()> {
-    let (mut rung, bell) = UnixStream::pair()?;
-    low_level::pipe::register(signal, bell)?;
-    thread::spawn(move || {
-        let mut byte = [0_u8];
-        let mut told = told;
-        while matches!(rung.read(&mut byte), Ok(1)) {
-            if io::Write::write_all(&mut told, &[number]).is_err() {
-                return;
-            }
-        }
-    });
-    Ok(())
 }
 
 /// Waits for the end and collects the streams that were captured.
