@@ -103,19 +103,27 @@ fn wait_until(moment: Instant) {
 /// Runs that are sent `signal` at moments spread over the whole of a run.
 fn disturbed(bench: &Bench, signal: Signal, litter: bool) -> Outcome {
     let scene = Scene::honest(bench)?;
-    let whole = undisturbed(&scene)?;
+    let mut whole = undisturbed(&scene)?;
     let mut endings = BTreeSet::new();
     for nth in 0..KILLS {
         bench.sandbox()?.write("cwd/kubeconfig", "old\n", 0o644)?;
         let started = Instant::now();
         let running = to_file(&scene, "kubeconfig")?.spawn()?;
-        wait_until(started + whole * nth / (KILLS - 2));
+        // Early and late ones by turns, so that what is learnt of the length serves the next.
+        let moment = whole * (nth * 7 % KILLS) / (KILLS - 2);
+        wait_until(started + moment);
         running.signal(signal)?;
         let ran = running.finish()?;
         endings.insert(ran.exit.to_string());
         let died = ran.exit == crate::bench::Exit::Signal(signal.as_raw());
         let ended = ran.exit == crate::bench::Exit::Code(0);
         expect(died || ended, "how plexctl ended", "success or death by the signal", ran.exit)?;
+        // The machine may be busier than it was, or idler.
+        if ended && moment < whole {
+            whole = moment;
+        } else if died && moment >= whole {
+            whole = moment * 5 / 4;
+        }
         ran.expect_stdout_empty()?;
         let Some(entry) = ran.after.get("cwd/kubeconfig") else {
             return fail("the file", "the old one or the new one", "none");
