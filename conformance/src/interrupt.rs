@@ -34,6 +34,7 @@ pub(crate) fn heed() -> io::Result<()> {
                 end_children();
                 let _ = emulate_default_handler(signal);
             }
+            adopt_orphans();
             // A rule that goes on for a moment may have been starting something just now.
             thread::spawn(|| {
                 loop {
@@ -61,14 +62,27 @@ pub fn die(signal: i32) {
     let _ = emulate_default_handler(signal);
 }
 
-/// Kills what we started and what that started: children lead process groups of their own.
+/// What a child starts while we look for it comes to us when the child is gone.
+fn adopt_orphans() {
+    #[cfg(target_os = "linux")]
+    let _ = rustix::process::set_child_subreaper(Some(getpid()));
+}
+
+/// Kills what we started, what that started, and so on: groups and sessions are left on the way.
 fn end_children() {
-    let us = getpid();
     let Ok(table) = fs::read_dir("/proc") else { return };
     let ids = table.flatten().filter_map(|item| item.file_name().to_str()?.parse().ok());
-    for child in ids.filter_map(Pid::from_raw).filter(|pid| parent_of(*pid) == Some(us)) {
-        let _ = kill_process_group(child, Signal::KILL);
-        let _ = kill_process(child, Signal::KILL);
+    let parents: Vec<(Pid, Pid)> =
+        ids.filter_map(Pid::from_raw).filter_map(|pid| Some((pid, parent_of(pid)?))).collect();
+    let mut ended = vec![getpid()];
+    let mut next = 0;
+    while let Some(parent) = ended.get(next).copied() {
+        ended.extend(parents.iter().filter(|(_, of)| *of == parent).map(|(pid, _)| *pid));
+        next += 1;
+    }
+    for child in &ended[1..] {
+        let _ = kill_process_group(*child, Signal::KILL);
+        let _ = kill_process(*child, Signal::KILL);
     }
 }
 

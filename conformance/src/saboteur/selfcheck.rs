@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use super::subject::{Defect, End, Party, Subject};
 use super::{scout, stand};
+use crate::interrupt;
 use crate::report::progress::Progress;
 use crate::rule::{Need, Rule, Side};
 use crate::runner;
@@ -290,6 +291,10 @@ fn in_lanes<T: Send>(
             scope.spawn(move || {
                 for (queue, next) in queues {
                     while let Some(at) = queue.get(next.fetch_add(1, Ordering::Relaxed)) {
+                        // Nothing is said of an interrupted check.
+                        if interrupt::heard().is_some() {
+                            return;
+                        }
                         let _ = send.send(each(*at));
                     }
                 }

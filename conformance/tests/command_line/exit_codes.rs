@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -128,6 +129,46 @@ fn an_interrupted_run_cleans_up_and_reports() {
             assert_eq!(rule["verdict"], "not_run", "{rule}");
         }
     }
+}
+
+/// Broken servers are two processes each, and none outlives the command.
+#[test]
+fn an_interrupted_selfcheck_leaves_nothing_running() {
+    let place = tempfile::tempdir().unwrap();
+    let mut run = Command::new(env!("CARGO_BIN_EXE_conformance"))
+        .args(["selfcheck", "--subject", "server/*", "--jobs", "8", "--mock-server"])
+        .arg(&binaries().mock_server)
+        .arg("--plexctl")
+        .arg(&binaries().plexctl)
+        .env("TMPDIR", place.path())
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let starts = || living_in(place.path()).len();
+    while starts() < 8 && run.try_wait().unwrap().is_none() {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let pid = i32::try_from(run.id()).ok().and_then(Pid::from_raw).unwrap();
+    kill_process(pid, Signal::TERM).unwrap();
+    assert_eq!(run.wait().unwrap().signal(), Some(Signal::TERM.as_raw()));
+    let left = living_in(place.path());
+    assert!(left.is_empty(), "{left:?}");
+    assert_eq!(fs::read_dir(place.path()).unwrap().count(), 0);
+}
+
+/// The command lines of processes whose environment leads below that folder; the dead have none.
+fn living_in(place: &Path) -> Vec<String> {
+    let below = format!("{}/", place.display());
+    let table = fs::read_dir("/proc").unwrap().flatten();
+    table
+        .filter(|item| {
+            let environment = fs::read(item.path().join("environ")).unwrap_or_default();
+            String::from_utf8_lossy(&environment).contains(&below)
+        })
+        .map(|item| fs::read_to_string(item.path().join("cmdline")).unwrap_or_default())
+        .collect()
 }
 
 #[test]
