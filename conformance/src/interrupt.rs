@@ -5,7 +5,7 @@ use std::fs;
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, getpid, kill_process, kill_process_group};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
@@ -29,12 +29,12 @@ pub(crate) fn heed() -> io::Result<()> {
     let mut signals = Signals::new(heeded)?;
     thread::spawn(move || {
         for signal in signals.forever() {
+            // Before anybody acts upon it, and ends a child whose own children go on.
+            adopt_orphans();
             let first = HEARD.swap(signal, Ordering::SeqCst) == 0;
             if !first || OVER.load(Ordering::SeqCst) {
-                end_children();
-                let _ = emulate_default_handler(signal);
+                die(signal);
             }
-            adopt_orphans();
             // A rule that goes on for a moment may have been starting something just now.
             thread::spawn(|| {
                 loop {
@@ -57,8 +57,12 @@ pub(crate) fn is_over() {
     OVER.store(true, Ordering::SeqCst);
 }
 
-/// Dies of the signal, so that whoever started us sees what happened.
+/// Dies of the signal, so that whoever started us sees what happened; the children first.
 pub fn die(signal: i32) {
+    let deadline = Instant::now() + Duration::from_secs(2);
+    while end_children() && Instant::now() < deadline {
+        thread::sleep(Duration::from_millis(1));
+    }
     let _ = emulate_default_handler(signal);
 }
 
@@ -69,8 +73,9 @@ fn adopt_orphans() {
 }
 
 /// Kills what we started, what that started, and so on: groups and sessions are left on the way.
-fn end_children() {
-    let Ok(table) = fs::read_dir("/proc") else { return };
+/// Says whether anything still lived.
+fn end_children() -> bool {
+    let Ok(table) = fs::read_dir("/proc") else { return false };
     let ids = table.flatten().filter_map(|item| item.file_name().to_str()?.parse().ok());
     let parents: Vec<(Pid, Pid)> =
         ids.filter_map(Pid::from_raw).filter_map(|pid| Some((pid, parent_of(pid)?))).collect();
@@ -84,11 +89,17 @@ fn end_children() {
         let _ = kill_process_group(*child, Signal::KILL);
         let _ = kill_process(*child, Signal::KILL);
     }
+    ended.len() > 1
 }
 
+/// The dead that nobody has asked after yet have none.
 fn parent_of(pid: Pid) -> Option<Pid> {
     let stat = fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).ok()?;
     // The name, in parentheses, may hold anything.
     let (_, behind) = stat.rsplit_once(") ")?;
-    Pid::from_raw(behind.split(' ').nth(1)?.parse().ok()?)
+    let (state, rest) = behind.split_once(' ')?;
+    if state == "Z" {
+        return None;
+    }
+    Pid::from_raw(rest.split(' ').next()?.parse().ok()?)
 }
