@@ -28,6 +28,10 @@ const PROGRAMS: [(&str, &str); 7] = [
     ("python3", "rules that drive Python modules, and adapters written in it"),
 ];
 
+/// What is not judged without an ordinary user.
+const AS_ROOT: &str =
+    "root ignores file modes; skipped: what a client does that may not read or write a file";
+
 /// A subject that has not answered by then hangs.
 const ANSWER_LIMIT: Duration = Duration::from_secs(10);
 
@@ -52,7 +56,7 @@ pub(super) fn doctor(asked: &Subjects, out: &mut dyn Write) -> Result<Ending, Tr
     let root = rustix::process::geteuid().is_root();
     findings.push(Finding {
         what: "an ordinary user".to_owned(),
-        found: if root { Err("root ignores file modes; skipped: what a client does that may not read or write a file".to_owned()) } else { Ok("yes".to_owned()) },
+        found: if root { Err(AS_ROOT.to_owned()) } else { Ok("yes".to_owned()) },
         vital: false,
     });
     findings.push(Finding { what: "HOME".to_owned(), found: home_is_writable(), vital: false });

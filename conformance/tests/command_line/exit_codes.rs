@@ -1,6 +1,7 @@
 //! Each exit code of the runner, brought about.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -68,6 +69,8 @@ fn exit_2_when_the_command_line_makes_no_sense() {
         // Told before anything is judged, which would be in vain.
         &["run", "--plexctl", "/bin/true", "--report", "/no/such/dir/r.xml"],
         &["merge"],
+        &["merge", "/dev/null", "--report", "/no/such/dir/r.xml"],
+        &["report", "/dev/null", "--report", "/no/such/dir/r.xml"],
         &["explain", "no.such.rule"],
         &["judge"],
         &[],
@@ -92,37 +95,48 @@ fn exit_3_when_the_harness_cannot_work() {
     assert!(text.contains("not-run server.whoami"), "{text}");
 }
 
+/// A report that cannot be written takes no other with it.
+#[test]
+fn what_can_be_handed_out_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let whole = dir.path().join("whole.json");
+    let files = ["--report", "json=/dev/full", "--report", whole.to_str().unwrap()];
+    let output = run_client(&[&["--rule", CLIENT_RULE][..], &files].concat());
+    assert_eq!(code(&output), 2, "{output:?}");
+    assert!(stdout(&output).contains("1 passed, 0 failed"), "{output:?}");
+    let report: Value = serde_json::from_slice(&fs::read(whole).unwrap()).unwrap();
+    assert_eq!(report["counts"]["pass"], 1, "{report}");
+}
+
+/// An interpreter is on the PATH of whoever asks, and on none of the rules'.
+#[test]
+fn doctor_starts_a_client_where_the_rules_do() {
+    let dir = tempfile::tempdir().unwrap();
+    let client = dir.path().join("client");
+    for (script, ends) in [("#!/bin/sh\necho usage\n", 0), ("#!/usr/bin/env sh\necho usage\n", 3)] {
+        fs::write(&client, script).unwrap();
+        fs::set_permissions(&client, fs::Permissions::from_mode(0o755)).unwrap();
+        let output = conformance(&["doctor", "--plexctl", client.to_str().unwrap()]);
+        assert_eq!(code(&output), ends, "{output:?}");
+    }
+}
+
 /// What was started is ended, nothing is left on disk, and the report says what was not run.
 #[test]
 fn an_interrupted_run_cleans_up_and_reports() {
-    // Whoever starts tests in the background has SIGINT ignored, and so would the run.
-    let signal = Signal::TERM;
     let (dir, place) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let told = dir.path().join("pid");
     let client = subject(&dir, &format!("echo $$ >> {}; exec /bin/sleep 600", told.display()));
     let report = dir.path().join("report.json");
-    let mut run = Command::new(env!("CARGO_BIN_EXE_conformance"))
-        .args(["run", "--timeout", "600", "--jobs", "2", "--rule", "kubeconfig.exit.77.*"])
-        .args(["--plexctl", &client, "--report", report.to_str().unwrap()])
-        .env("TMPDIR", place.path())
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
+    let mut run = Command::new(env!("CARGO_BIN_EXE_conformance"));
+    run.args(["run", "--timeout", "600", "--jobs", "2", "--rule", "kubeconfig.exit.77.*"]);
+    run.args(["--plexctl", &client, "--report", report.to_str().unwrap()]);
     let pids = || fs::read_to_string(&told).unwrap_or_default();
-    while pids().lines().count() < 2 && run.try_wait().unwrap().is_none() {
-        std::thread::sleep(Duration::from_millis(5));
-    }
-    let pid = i32::try_from(run.id()).ok().and_then(Pid::from_raw).unwrap();
-    kill_process(pid, signal).unwrap();
-    assert_eq!(run.wait().unwrap().signal(), Some(signal.as_raw()));
+    terminated(&mut run, place.path(), || pids().lines().count() == 2);
     for pid in pids().lines() {
         let pid = pid.parse().ok().and_then(Pid::from_raw).unwrap();
         assert!(test_kill_process(pid).is_err(), "{pid:?} lives on");
     }
-    let left: Vec<_> = fs::read_dir(place.path()).unwrap().collect();
-    assert!(left.is_empty(), "{left:?}");
     let report: Value = serde_json::from_slice(&fs::read(report).unwrap()).unwrap();
     let rules = report["rules"].as_array().unwrap();
     assert!(!rules.is_empty());
@@ -135,27 +149,29 @@ fn an_interrupted_run_cleans_up_and_reports() {
 #[test]
 fn an_interrupted_selfcheck_leaves_nothing_running() {
     let place = tempfile::tempdir().unwrap();
-    let mut run = Command::new(env!("CARGO_BIN_EXE_conformance"))
-        .args(["selfcheck", "--subject", "server/*", "--jobs", "8", "--mock-server"])
-        .arg(&binaries().mock_server)
-        .arg("--plexctl")
-        .arg(&binaries().plexctl)
-        .env("TMPDIR", place.path())
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let starts = || living_in(place.path()).len();
-    while starts() < 8 && run.try_wait().unwrap().is_none() {
+    let mut run = Command::new(env!("CARGO_BIN_EXE_conformance"));
+    run.args(["selfcheck", "--subject", "server/*", "--jobs", "8"]);
+    run.arg("--mock-server").arg(&binaries().mock_server);
+    run.arg("--plexctl").arg(&binaries().plexctl);
+    terminated(&mut run, place.path(), || living_in(place.path()).len() >= 8);
+    let left = living_in(place.path());
+    assert!(left.is_empty(), "{left:?}");
+}
+
+/// Sends SIGTERM to the command as soon as it is time: whoever starts tests in the background has
+/// SIGINT ignored, and so would the command. It dies of the signal, and `place` is empty again.
+fn terminated(command: &mut Command, place: &Path, is_time: impl Fn() -> bool) {
+    command.env("TMPDIR", place);
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    let mut run = command.spawn().unwrap();
+    while !is_time() && run.try_wait().unwrap().is_none() {
         std::thread::sleep(Duration::from_millis(5));
     }
     let pid = i32::try_from(run.id()).ok().and_then(Pid::from_raw).unwrap();
     kill_process(pid, Signal::TERM).unwrap();
     assert_eq!(run.wait().unwrap().signal(), Some(Signal::TERM.as_raw()));
-    let left = living_in(place.path());
+    let left: Vec<_> = fs::read_dir(place).unwrap().collect();
     assert!(left.is_empty(), "{left:?}");
-    assert_eq!(fs::read_dir(place.path()).unwrap().count(), 0);
 }
 
 /// The command lines of processes whose environment leads below that folder; the dead have none.
