@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 use serde_json::Value;
@@ -169,6 +169,15 @@ fn terminated(command: &mut Command, place: &Path, is_time: impl Fn() -> bool) {
     }
     let pid = i32::try_from(run.id()).ok().and_then(Pid::from_raw).unwrap();
     kill_process(pid, Signal::TERM).unwrap();
+    // Far less than what the clients would sleep, and far more than any machine needs.
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while run.try_wait().unwrap().is_none() {
+        if Instant::now() > deadline {
+            kill_process(pid, Signal::KILL).unwrap();
+            panic!("it waits for what it started");
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
     assert_eq!(run.wait().unwrap().signal(), Some(Signal::TERM.as_raw()));
     let left: Vec<_> = fs::read_dir(place).unwrap().collect();
     assert!(left.is_empty(), "{left:?}");
